@@ -1,0 +1,3 @@
+//! Rules of the control plane.
+#![no_std]
+#![forbid(unsafe_code)]

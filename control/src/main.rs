@@ -1,0 +1,3 @@
+//! A node of an MC system.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Load test.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Floor control of MCPTT: messages and state machines of TS 24.380.
+
+pub mod cause;
