@@ -20,6 +20,8 @@ extern crate std;
 
 pub mod floor;
 pub mod id;
+pub mod late_entry;
+pub mod roster;
 pub mod time;
 
 pub use id::{Order, Slot, Ssrc};

@@ -1,0 +1,42 @@
+//! The roster of a call: who takes part, on which leg. Control publishes it, the owner of the call reads it.
+
+use alloc::{sync::Arc, vec::Vec};
+use core::net::SocketAddr;
+
+use crate::{Millis, Ssrc, late_entry::ResumePoint};
+
+/// One participant as control publishes it: a client of a member, and how media reaches it.
+///
+/// A replaced leg is a new `Participant` at the same slot: same user, client and `audio_ssrc`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// Primary MC service ID. Membership, queue place and 'own media' go by it.
+    pub user: Arc<str>,
+    /// Which of the user's clients.
+    pub client: Arc<str>,
+    /// Where media and floor messages go, and where they must come from.
+    pub leg: Leg,
+    /// The SSRC that this participant writes into its RTP and its floor messages; unique in the node.
+    pub audio_ssrc: Ssrc,
+    /// Whether the client negotiated queueing (`mc_queueing`, TS 24.380 §14).
+    pub queueing: bool,
+    /// The highest floor priority that counts for it: its negotiated `mc_priority`.
+    pub priority: u8,
+    /// Whether it may only listen (`<on-network-recvonly>`).
+    pub receive_only: bool,
+    /// Whether entering is also a floor request (`mc_implicit_request`).
+    pub implicit_floor_request: bool,
+    /// What it heard last, per SSRC; empty: it heard nothing.
+    pub resume: Vec<ResumePoint>,
+    /// The leg ends after this much silence; `None`: it lives for ever.
+    pub expires: Option<Millis>,
+}
+
+/// A participant's network attachment over UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Leg {
+    /// RTP in both directions.
+    pub rtp: SocketAddr,
+    /// Floor control in both directions; `None`: floor by API only.
+    pub floor: Option<SocketAddr>,
+}
