@@ -18,10 +18,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod distributor;
 pub mod floor;
 pub mod id;
 pub mod late_entry;
+pub mod retention;
 pub mod roster;
+pub mod rtp;
 pub mod time;
 
 pub use id::{Order, Slot, Ssrc};
