@@ -1,3 +1,7 @@
 //! Floor control of MCPTT: messages and state machines of TS 24.380.
 
 pub mod cause;
+pub mod general;
+pub mod participant;
+pub mod queue;
+pub mod settings;
