@@ -35,17 +35,6 @@ struct Spread {
     total: usize,
 }
 
-/// The next piece of work: send the packet `order` to `targets`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Chunk<'a, T> {
-    /// Which packet.
-    pub order: Order,
-    /// Where to.
-    pub targets: &'a [T],
-    /// Whose targets these are, in the same order.
-    pub slots: &'a [Slot],
-}
-
 const NOWHERE: u32 = u32::MAX;
 
 impl<T: Copy> Distributor<T> {
@@ -96,12 +85,12 @@ impl<T: Copy> Distributor<T> {
         self.offered.push_back(order);
     }
 
-    /// The packet that `chunk` hands out next, if any.
+    /// The packet that `step` hands out next, if any.
     pub fn next_order(&self) -> Option<Order> {
         self.spread.as_ref().map(|spread| spread.order).or(self.offered.front().copied())
     }
 
-    /// Whether the next chunk is the first of its packet: `begin` must be called before it.
+    /// Whether the next step is the first of its packet: `begin` must be called before it.
     pub fn at_beginning(&self) -> bool {
         self.spread.is_none() && !self.offered.is_empty()
     }
@@ -122,33 +111,43 @@ impl<T: Copy> Distributor<T> {
         self.spread = Some(Spread { order, start: self.rotation, done: 0, total });
     }
 
-    /// The next at most `max` targets of the packet on its way, or `None` once it is out.
-    pub fn chunk(&mut self, max: usize) -> Option<Chunk<'_, T>> {
-        let spread = self.spread.as_mut()?;
-        let mut piece = spread.ahead(max);
-        let from = self.left.partition_point(|left| *left < piece.start);
-        let mut jumps = 0;
-        for left in self.left.get(from..).unwrap_or(&[]) {
-            if *left == piece.start && *left < piece.end {
-                piece.start += 1;
-                jumps += 1;
-            } else {
-                piece.end = piece.end.min(*left);
-                break;
-            }
-        }
-        spread.done += jumps + piece.len();
-        let (order, finished) = (spread.order, spread.done >= spread.total);
-        if piece.is_empty() {
-            if finished {
+    /// The next at most `max` places of the packet on its way, or `None` once it is out.
+    pub fn step(&mut self, max: usize) -> Option<(Order, Range<usize>)> {
+        loop {
+            let spread = self.spread.as_mut()?;
+            if spread.done >= spread.total {
                 self.finish();
                 return None;
             }
-            return self.chunk(max);
+            let mut piece = spread.ahead(max);
+            let from = self.left.partition_point(|left| *left < piece.start);
+            let mut jumps = 0;
+            for left in self.left.get(from..).unwrap_or(&[]) {
+                if *left == piece.start && *left < piece.end {
+                    piece.start += 1;
+                    jumps += 1;
+                } else {
+                    piece.end = piece.end.min(*left);
+                    break;
+                }
+            }
+            spread.done += jumps + piece.len();
+            if !piece.is_empty() {
+                return Some((spread.order, piece));
+            }
         }
-        let targets = self.targets.get(piece.clone())?;
-        let slots = self.slots.get(piece)?;
-        Some(Chunk { order, targets, slots })
+    }
+
+    /// Where the packet goes at these places, and for whom.
+    pub fn targets(&self, places: Range<usize>) -> (&[T], &[Slot]) {
+        (self.targets.get(places.clone()).unwrap_or(&[]), self.slots.get(places).unwrap_or(&[]))
+    }
+
+    /// Gives the packet on its way up for everybody who did not get it yet. Answers how many that are.
+    pub fn abandon(&mut self) -> usize {
+        let lost = self.spread.as_ref().map_or(0, |spread| spread.total - spread.done);
+        self.finish();
+        lost
     }
 
     /// Packets offered and not yet begun.

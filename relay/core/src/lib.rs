@@ -18,6 +18,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod call;
 pub mod distributor;
 pub mod floor;
 pub mod id;
@@ -26,6 +27,7 @@ pub mod retention;
 pub mod roster;
 pub mod rtp;
 pub mod time;
+pub mod voice;
 
 pub use id::{Order, Slot, Ssrc};
 pub use time::{Millis, Time};

@@ -74,6 +74,19 @@ impl Retention {
         order
     }
 
+    /// New limits; what is kept stays as far as they allow. Memory is taken anew at the next packet.
+    pub fn limit(&mut self, limits: Limits) {
+        if limits == self.limits {
+            return;
+        }
+        let mut next = Retention { oldest: self.oldest, ..Retention::new(limits) };
+        for (order, row) in self.from(self.oldest) {
+            next.append(self.packet(order).unwrap_or(&[]), row.ssrc, row.sequence, row.arrived);
+        }
+        next.oldest = next.oldest.max(Order(self.end().0 - next.packets.len() as u64));
+        *self = next;
+    }
+
     /// Lets go of what is older than the limit.
     pub fn expire(&mut self, now: Time) {
         while self.packets.front().is_some_and(|kept| now.micros_since(kept.arrived) > self.limits.age.as_micros()) {

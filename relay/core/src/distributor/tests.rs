@@ -34,11 +34,11 @@ struct Model {
 }
 
 impl Model {
-    fn take(&mut self, chunk: &Chunk<'_, u64>) {
-        for (slot, target) in chunk.slots.iter().zip(chunk.targets) {
+    fn take(&mut self, order: Order, slots: &[Slot], targets: &[u64]) {
+        for (slot, target) in slots.iter().zip(targets) {
             let here = self.here.get_mut(&slot.0).expect("a packet goes to nobody who left");
             assert_eq!(here.0, *target, "a reused slot is not served for its predecessor");
-            here.2.push(chunk.order.0);
+            here.2.push(order.0);
         }
     }
 
@@ -53,10 +53,11 @@ fn run(distributor: &mut Distributor<u64>, model: &mut Model, max: usize) -> boo
         let own = model.own[&order.0].clone();
         distributor.begin(&own);
     }
-    match distributor.chunk(max) {
-        Some(chunk) => {
-            assert!(chunk.targets.len() <= max);
-            model.take(&chunk);
+    match distributor.step(max) {
+        Some((order, places)) => {
+            assert!(places.len() <= max);
+            let (targets, slots) = distributor.targets(places);
+            model.take(order, slots, targets);
             true
         }
         None => distributor.next_order().is_some(),
@@ -112,8 +113,9 @@ fn the_first_place_moves_on_with_every_packet() {
     for order in 0..4 {
         distributor.offer(Order(order));
         distributor.begin(&[]);
-        firsts.push(distributor.chunk(1).expect("four targets").slots[0]);
-        while distributor.chunk(9).is_some() {}
+        let (_, place) = distributor.step(1).expect("four targets");
+        firsts.push(distributor.targets(place).1[0]);
+        while distributor.step(9).is_some() {}
     }
     firsts.sort();
     assert_eq!(firsts, [Slot(0), Slot(1), Slot(2), Slot(3)]);
