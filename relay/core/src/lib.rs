@@ -18,8 +18,11 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod cursor;
 pub mod floor;
 pub mod id;
+pub mod rtcp;
+pub mod rtp;
 pub mod time;
 
 pub use id::{Order, Slot, Ssrc};
