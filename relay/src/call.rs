@@ -167,7 +167,7 @@ impl Call {
 
     /// Epoch of the roster: advances with every change.
     pub fn epoch(&self) -> u64 {
-        self.shared.with(|writer| writer.publish().0).unwrap_or(u64::MAX)
+        self.shared.with(|writer| writer.publish().number()).unwrap_or(u64::MAX)
     }
 
     /// Publishes a newcomer and waits until the owner has entered it (at most 1 s).
@@ -187,7 +187,7 @@ impl Call {
     /// Takes a participant out and waits until nothing more can be sent to it. `entry` is the number of its present leg.
     pub async fn leave(&self, slot: Slot, entry: u64) -> Result<(), AskError> {
         let here = self.shared.with(|writer| {
-            let here = writer.entries_at(slot.0) == Some(entry);
+            let here = writer.entry(slot.0) == Some(entry);
             if here {
                 _ = writer.leave(slot.0);
                 writer.publish();
@@ -235,7 +235,8 @@ impl Call {
     pub fn status(&self) -> Status {
         let snapshot = Snapshot::read(&self.shared.status);
         let talker = snapshot.talker.and_then(|slot| {
-            let who = |writer: &mut Writer<Participant>| writer.value(slot.0).map(|who| (who.user.clone(), who.audio_ssrc));
+            let who =
+                |writer: &mut Writer<Participant>| writer.value(slot.0).map(|who| (who.user.clone(), who.audio_ssrc));
             self.shared.with(who).flatten()
         });
         Status {

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use relay_core::{Slot, call::{Answer, Settings}, late_entry::Facts};
+use relay_core::{
+    Slot,
+    call::{Answer, Settings},
+    late_entry::Facts,
+};
 use relay_table::{Bell, Row};
 use tokio::sync::oneshot;
 

@@ -2,8 +2,12 @@
 
 mod address;
 mod batch;
+mod doorbell;
 mod socket;
+mod watch;
 
 pub use address::Address;
-pub use batch::{Batch, Failure};
+pub use batch::{BATCH, Batch, Failure};
+pub use doorbell::Doorbell;
 pub use socket::{Received, Socket};
+pub use watch::watch;

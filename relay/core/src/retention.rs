@@ -104,6 +104,11 @@ impl Retention {
         self.oldest
     }
 
+    /// What is known of the newest packet.
+    pub fn newest(&self) -> Option<&Kept> {
+        self.packets.back()
+    }
+
     /// What is known of the packet at `order`.
     pub fn kept(&self, order: Order) -> Option<&Kept> {
         self.packets.get(usize::try_from(order.0.checked_sub(self.oldest.0)?).ok()?)

@@ -53,7 +53,7 @@ impl Voice {
             user,
             newest: extender.newest(),
             timestamp: packet.timestamp(),
-            payload_type: packet.payload_type().into(),
+            payload_type: packet.payload_type().number(),
             arrived: now,
             extender,
             seen: 1,
@@ -70,7 +70,7 @@ impl Voice {
                 self.seen = if ahead < DUPLICATE_WINDOW { (self.seen << ahead) | 1 } else { 1 };
                 self.newest = sequence;
                 self.timestamp = packet.timestamp();
-                self.payload_type = packet.payload_type().into();
+                self.payload_type = packet.payload_type().number();
             }
             None => {
                 let behind = before.0 - sequence.0;

@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSliceMut},
     net::{SocketAddr, UdpSocket},
-    os::fd::{AsRawFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
 };
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
@@ -81,6 +81,12 @@ impl Socket {
 /// `SO_MEMINFO` and the place of the drop counter in its answer (linux/sock_diag.h); libc does not name them.
 const SO_MEMINFO: libc::c_int = 55;
 const MEMINFO_DROPS: usize = 8;
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
 
 impl AsRawFd for Socket {
     fn as_raw_fd(&self) -> RawFd {

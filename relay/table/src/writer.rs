@@ -116,6 +116,11 @@ impl<T: Send + Sync + 'static> Writer<T> {
         Some(&at(&self.chunks, slot)?.value)
     }
 
+    /// Number of the entry at the slot, edits that are not yet published included.
+    pub fn entry(&self, slot: u32) -> Option<u64> {
+        Some(at(&self.chunks, slot)?.number)
+    }
+
     /// Entries, edits that are not yet published included.
     pub fn len(&self) -> u32 {
         self.len

@@ -98,9 +98,7 @@ impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
 
     fn why(&self, slot: Slot, alarm: Alarm) -> Why {
         match alarm {
-            Alarm::Participant => {
-                Why::Participant(self.seat(slot).map_or(participant::Why::T8, |seat| seat.why))
-            }
+            Alarm::Participant => Why::Participant(self.seat(slot).map_or(participant::Why::T8, |seat| seat.why)),
             Alarm::Acknowledgement => Why::Acknowledgement,
             Alarm::Expiry => Why::Expiry,
             Alarm::Withhold => Why::Withhold,

@@ -55,7 +55,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 participant::Input::Request
             }
             Action::Release => {
-                let waits = self.general.queue().position(slot).is_some();
+                let waits = self.general.queue().find(slot).is_some();
                 self.outbox.push_back(Work::Answer(token, Answer::Released));
                 if self.general.holder() != Some(slot) && !waits {
                     return;

@@ -68,6 +68,27 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         (state, talker, self.general.since())
     }
 
+    /// Requests that wait for the floor.
+    pub fn queue_length(&self) -> u32 {
+        self.general.queue().len() as u32
+    }
+
+    /// The retained SSRC whose packet came last. Costs no pass over retention: `retained` counts from the oldest packet of any.
+    pub fn newest(&self) -> Option<MediaFacts> {
+        let newest = self.kept.newest()?;
+        let voice = self.voices.get(&newest.ssrc)?;
+        let oldest = self.kept.kept(self.kept.oldest())?.arrived;
+        Some(MediaFacts {
+            ssrc: newest.ssrc,
+            payload_type: voice.payload_type,
+            sequence: voice.newest.0,
+            timestamp: voice.timestamp,
+            retained: voice.arrived.since(oldest),
+            resumed_from: None,
+            missed: None,
+        })
+    }
+
     /// The facts for a participant with its plan, or for a stranger.
     pub(super) fn facts(&self, slot: Option<Slot>, plan: Option<&Plan>) -> Facts {
         Facts {

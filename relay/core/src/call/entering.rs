@@ -107,7 +107,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         if self.general.holder() != Some(slot) {
             self.outbox.insert(before.min(self.outbox.len()), Work::Tell(slot));
-            self.mark_told(slot);
         }
     }
 

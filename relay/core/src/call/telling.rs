@@ -16,9 +16,15 @@ use crate::{
 /// A floor message that says one thing and is not repeated by itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Note {
-    Granted { duration_s: u16, priority: u8 },
+    Granted {
+        duration_s: u16,
+        priority: u8,
+    },
     Deny(DenyCause),
-    Queued { position: u8, priority: u8 },
+    Queued {
+        position: u8,
+        priority: u8,
+    },
     NotQueued,
     Revoke(RevokeCause),
     /// Floor Ack for a Floor Release.
@@ -44,7 +50,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Note::Queued { position, priority } => Message::QueuePositionInfo { position, priority, indicator },
             Note::NotQueued => Message::QueuePositionInfo { position: NOT_QUEUED, priority: 0, indicator },
             Note::Revoke(cause) => Message::Revoke { cause: cause.code(), phrase: None, indicator },
-            Note::Acknowledge => Message::Ack { source: Source::Controlling, acknowledged: Kind::Release },
+            Note::Acknowledge => Message::Ack { source: Source::ControllingFunction, acknowledged: Kind::Release },
         };
         let packet = Packet { ssrc: self.floor_ssrc, acknowledge: false, message };
         packet.write(&mut self.datagram).unwrap_or(0)
@@ -99,7 +105,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     fn indicator(&self) -> Option<Indicator> {
-        let queueing = if self.settings.floor.queueing { Indicator::QUEUEING } else { Indicator::NONE };
-        Some(Indicator::NORMAL | queueing)
+        let queueing = self.settings.floor.queueing;
+        Some(if queueing { Indicator::NORMAL.with(Indicator::QUEUEING) } else { Indicator::NORMAL })
     }
 }

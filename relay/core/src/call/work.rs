@@ -3,7 +3,10 @@
 use core::net::SocketAddr;
 
 use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note};
-use crate::{Millis, Order, Slot, Time, late_entry::{Facts, newcomer::TICK}};
+use crate::{
+    Millis, Order, Slot, Time,
+    late_entry::{Facts, newcomer::TICK},
+};
 
 /// Something for one participant, or for control, that leaves before anything else does.
 #[derive(Debug)]
