@@ -5,3 +5,8 @@ pub mod general;
 pub mod participant;
 pub mod queue;
 pub mod settings;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod script;
