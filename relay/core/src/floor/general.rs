@@ -59,7 +59,8 @@ pub struct Request<P> {
     pub queueing: bool,
     /// Whether this user may only listen.
     pub receive_only: bool,
-    /// Whether the request came with entering, not from a button.
+    /// Whether the request came with entering, not from a button. It is granted to the only participant; a Deny 1 of it
+    /// may stay off the wire, because late entry has sent Floor Taken (§6.3.5.2.2).
     pub implicit: bool,
 }
 
