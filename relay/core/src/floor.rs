@@ -7,3 +7,8 @@ pub mod message;
 pub mod participant;
 pub mod queue;
 pub mod settings;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod script;

@@ -7,6 +7,7 @@
 //! Not here yet: audio cut-in, broadcast, dual floor, multi-talker, temporary groups.
 
 mod arbitration;
+mod burst;
 mod expiry;
 
 use alloc::collections::VecDeque;
@@ -58,7 +59,8 @@ pub struct Request<P> {
     pub queueing: bool,
     /// Whether this user may only listen.
     pub receive_only: bool,
-    /// Whether the request came with entering, not from a button.
+    /// Whether the request came with entering, not from a button. It is granted to the only participant; a Deny 1 of it
+    /// may stay off the wire, because late entry has sent Floor Taken (§6.3.5.2.2).
     pub implicit: bool,
 }
 
@@ -324,47 +326,11 @@ impl<P: Copy + Ord> General<P> {
         }
     }
 
-    //= TS 24.380 §6.3.4.4.5  media of the talker starts T2, restarts T1 and ends the repetition of Floor Granted
-    //= TS 24.380 §6.3.4.5.3  media of a talker who has to stop restarts T1 and still leaves
-    fn media(&mut self, from: P, now: Time) {
-        let t1 = now + self.settings.timers.t1;
-        let t2 = now + self.max_burst();
-        match &mut self.phase {
-            Phase::Taken(burst) if burst.holder == from => {
-                burst.t1 = t1;
-                burst.t2 = burst.t2.or(Some(t2));
-                burst.t20 = None;
-            }
-            Phase::PendingRevoke(burst, _) if burst.holder == from => burst.t1 = t1,
-            _ => {}
-        }
-    }
-
-    //= TS 24.380 §6.3.4.4.6  the talker's release ends the burst; anybody's release ends its waiting
-    fn release(&mut self, from: P, now: Time) {
-        self.queue.remove(from);
-        if self.holder() == Some(from) {
-            self.end(now);
-        }
-    }
-
     fn configure(&mut self, settings: Settings) {
         self.configured = Some(settings);
         if matches!(self.phase, Phase::StartStop) {
             self.adopt();
         }
-    }
-
-    //= TS 24.380 §6.3.4.6.2  a call that is released distributes nothing and waits for nothing
-    fn release_call(&mut self, now: Time) {
-        if matches!(self.phase, Phase::Releasing) {
-            return;
-        }
-        if self.holder().is_some() {
-            self.outputs.push_back(Output::Talker(None));
-        }
-        self.queue.clear();
-        self.enter(Phase::Releasing, now);
     }
 
     fn adopt(&mut self) {
@@ -386,36 +352,6 @@ impl<P: Copy + Ord> General<P> {
         self.outputs.push_back(Output::Talker(Some(Grant { holder, number: self.grants })));
         self.tell_granted(&burst, now);
         self.outputs.push_back(Output::Taken { by: holder });
-    }
-
-    //= TS 24.380 §6.3.4.3.2  who waits gets the floor at once; Floor Idle is for an empty queue
-    fn end(&mut self, now: Time) {
-        match self.queue.pop() {
-            Some(next) => self.begin(next.from, next.level, Origin::Queue, now),
-            None => {
-                self.outputs.push_back(Output::Talker(None));
-                self.fall_idle(now);
-            }
-        }
-    }
-
-    fn fall_idle(&mut self, now: Time) {
-        let Settings { hang_time_s, timers, .. } = self.settings;
-        let silence = Silence {
-            t4: (hang_time_s > 0).then(|| now + Millis::from_secs(hang_time_s)),
-            t7: (timers.c7 > 1).then(|| now + timers.t7),
-            sent: 1,
-        };
-        self.enter(Phase::Idle(silence), now);
-        self.outputs.push_back(Output::Idle);
-    }
-
-    //= TS 24.380 §6.3.4.5.2  Floor Revoke starts the grace of T3; T2 has done its work
-    fn revoke(&mut self, burst: Burst<P>, cause: RevokeCause, now: Time) {
-        let revoking = Revoking { cause, t3: now + self.settings.timers.t3 };
-        let burst = Burst { t2: None, t20: None, ..burst };
-        self.enter(Phase::PendingRevoke(burst, revoking), now);
-        self.outputs.push_back(Output::Revoke { to: burst.holder, cause });
     }
 
     fn enter(&mut self, phase: Phase<P>, now: Time) {

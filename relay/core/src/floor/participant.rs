@@ -5,11 +5,14 @@
 //! Queue Position Info go on the wire as the general machine said them; a Floor Revoke goes when this machine says so,
 //! because it repeats it.
 
+mod repeat;
+
 use arrayvec::ArrayVec;
 
 use super::cause::RevokeCause;
 use super::settings::Timers;
 use crate::time::{Millis, Time};
+use repeat::Repeat;
 
 /// What the machine is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,13 +162,6 @@ enum Phase {
     Releasing,
 }
 
-/// How often Floor Revoke is still repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Repeat {
-    Left(u8),
-    GaveUp,
-}
-
 /// An output that waits; without `Wake`, so that it stays two bytes.
 #[derive(Clone, Copy, Debug)]
 enum Effect {
@@ -244,7 +240,7 @@ impl Participant {
 
     //= TS 24.380 §6.3.5.3.8  media without permission is not distributed and is answered with Floor Revoke
     //= TS 24.380 §6.3.5.4.6  also while somebody else talks
-    //= TS 24.380 §6.3.5.6.5  media of a participant that has to stop still leaves
+    //= TS 24.380 §6.3.5.6  media of a participant that has to stop still leaves
     fn media(&mut self, now: Time) {
         let taken = match &mut self.phase {
             Phase::Permitted { .. } | Phase::PendingRevoke { .. } => return self.say(Effect::Distribute),
@@ -297,7 +293,7 @@ impl Participant {
         }
     }
 
-    //= TS 24.380 §6.3.5.6.2  Floor Revoke is repeated by T8
+    //= TS 24.380 §6.3.5.6  Floor Revoke is repeated by T8
     fn revoke(&mut self, cause: RevokeCause, now: Time) {
         if let Phase::Permitted { tail_until } = self.phase {
             let repeat = Repeat::Left(self.t8_repeats);
@@ -307,7 +303,7 @@ impl Participant {
     }
 
     //= TS 24.380 §6.3.5.3.7  a release without the floor is acknowledged, ends the waiting and is answered with the state
-    //= TS 24.380 §6.3.5.7.4  a release ends the offence of sending without permission
+    //= TS 24.380 §6.3.5.7  a release ends the offence of sending without permission
     fn release(&mut self, acknowledge: bool, now: Time) {
         self.quiet_until = now + self.quiet_tail;
         let tail = now + self.media_tail;
@@ -336,45 +332,6 @@ impl Participant {
         }
     }
 
-    fn next(&self) -> Option<(Time, Why)> {
-        match self.phase {
-            Phase::PendingRevoke { repeat: Repeat::Left(_), t8, .. } => Some((t8, Why::T8)),
-            Phase::SendsMedia { repeat, t8, heard, .. } => {
-                let silence = (heard + self.t8 + self.t8, Why::Silence);
-                Some(if repeat == Repeat::GaveUp { silence } else { silence.min((t8, Why::T8)) })
-            }
-            _ => None,
-        }
-    }
-
-    fn expire_due(&mut self, now: Time) {
-        if let Some((_, why)) = self.next().filter(|(due, _)| *due <= now) {
-            self.expire(why, now);
-        }
-    }
-
-    //= TS 24.380 §6.3.5.6.3  T8 repeats Floor Revoke; how often is ours to choose
-    fn expire(&mut self, why: Why, now: Time) {
-        let again = now + self.t8;
-        match (&mut self.phase, why) {
-            (Phase::SendsMedia { taken, .. }, Why::Silence) => {
-                self.phase = Phase::not_permitted(*taken, Time::ZERO);
-                self.say(Effect::Current);
-            }
-            (Phase::SendsMedia { repeat, t8, .. }, Why::T8) => {
-                let effect = repeat.once(RevokeCause::NoPermissionToSend);
-                *t8 = again;
-                self.say(effect);
-            }
-            (Phase::PendingRevoke { cause, repeat, t8, .. }, Why::T8) => {
-                let effect = repeat.once(*cause);
-                *t8 = again;
-                self.say(effect);
-            }
-            _ => {}
-        }
-    }
-
     fn say(&mut self, effect: Effect) {
         self.outputs.push(effect);
     }
@@ -383,21 +340,6 @@ impl Participant {
 impl Phase {
     fn not_permitted(taken: bool, tail_until: Time) -> Phase {
         if taken { Phase::NotPermittedTaken } else { Phase::NotPermittedIdle { tail_until } }
-    }
-}
-
-impl Repeat {
-    fn once(&mut self, cause: RevokeCause) -> Effect {
-        match *self {
-            Repeat::Left(left) if left > 0 => {
-                *self = Repeat::Left(left - 1);
-                Effect::Revoke(cause)
-            }
-            _ => {
-                *self = Repeat::GaveUp;
-                Effect::GaveUp
-            }
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! When the floor's timers run out: TS 24.380 §§ 6.3.4.3.4, 6.3.4.3.5, 6.3.4.4.3, 6.3.4.4.4, 6.3.4.4.9 and 6.3.4.5.
+//! When the floor's timers run out: TS 24.380 §§ 6.3.4.3, 6.3.4.3.5, 6.3.4.4.3, 6.3.4.4.4, 6.3.4.4.9 and 6.3.4.5.
 
 use super::{General, Output, Phase, Why};
 use crate::floor::cause::RevokeCause;
@@ -26,7 +26,7 @@ impl<P: Copy + Ord> General<P> {
 
     //= TS 24.380 §6.3.4.4.3  silence of the talker ends its burst
     //= TS 24.380 §6.3.4.4.4  a burst that is too long is revoked
-    //= TS 24.380 §6.3.4.5.4  after the grace no media of the old talker leaves
+    //= TS 24.380 §6.3.4.5  after the grace no media of the old talker leaves
     pub(super) fn expire(&mut self, why: Why, now: Time) {
         match (self.phase, why) {
             (Phase::Taken(_) | Phase::PendingRevoke(..), Why::T1) => self.end(now),
@@ -50,7 +50,7 @@ impl<P: Copy + Ord> General<P> {
         self.tell_granted(&burst, now);
     }
 
-    //= TS 24.380 §6.3.4.3.4  Floor Idle is repeated until C7 has reached its limit
+    //= TS 24.380 §6.3.4.3  Floor Idle is repeated until C7 has reached its limit
     fn repeat_idle(&mut self, now: Time) {
         let timers = self.settings.timers;
         let Phase::Idle(silence) = &mut self.phase else { return };
