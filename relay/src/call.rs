@@ -1,23 +1,48 @@
 //! Control's side of one call: it publishes the roster, asks the owner, and waits for its word.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use relay_core::{
-    Millis, Slot, Ssrc,
+    Millis, Slot, Ssrc, call,
     floor::cause::DenyCause,
     late_entry::{
         Facts,
-        facts::{FloorFacts, MediaFacts},
+        facts::{FloorFacts, FloorState, MediaFacts},
     },
     roster::Participant,
 };
+use relay_table::{Row, Writer};
+use tokio::{sync::oneshot, time::timeout};
 
-use crate::{CallSettings, Exhausted, Ports};
+use crate::{
+    CallSettings, Exhausted, Ports,
+    mail::{Letterbox, Mail},
+    node::Ssrcs,
+    status::{Snapshot, StatusReader},
+};
+
+/// How long the owner has to answer. Afterwards an entry is withdrawn, which may take as long again.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running call. Cheap to clone; `close` ends it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    shared: Arc<()>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) row: Row,
+    pub(crate) ports: Ports,
+    pub(crate) floor_ssrc: Ssrc,
+    pub(crate) letterbox: Letterbox,
+    pub(crate) status: StatusReader,
+    pub(crate) clock: crate::clock::Clock,
+    pub(crate) ssrcs: Arc<Ssrcs>,
+    /// The roster's one writer; `None` once the call has ended.
+    pub(crate) writer: Mutex<Option<Writer<Participant>>>,
 }
 
 /// A participant entered, or its leg was replaced.
@@ -43,6 +68,9 @@ pub enum EnterError {
     /// The call has ended.
     #[error("the call has ended")]
     Ended,
+    /// The participant whose leg was to be replaced has left.
+    #[error("the participant has left")]
+    Left,
 }
 
 /// The owner did not answer, or the call has ended.
@@ -124,66 +152,183 @@ pub struct Status {
 impl Call {
     /// The owner's sockets: what answers name.
     pub fn ports(&self) -> Ports {
-        unimplemented!()
+        self.shared.ports
     }
 
     /// What the node writes as SSRC into its floor messages of this call.
     pub fn floor_ssrc(&self) -> Ssrc {
-        unimplemented!()
+        self.shared.floor_ssrc
     }
 
     /// A fresh SSRC for a participant, unique over all calls of the node.
     pub fn assign_ssrc(&self) -> Ssrc {
-        unimplemented!()
+        self.shared.ssrcs.assign(self.shared.row)
     }
 
     /// Epoch of the roster: advances with every change.
     pub fn epoch(&self) -> u64 {
-        unimplemented!()
+        self.shared.with(|writer| writer.publish().number()).unwrap_or(u64::MAX)
     }
 
     /// Publishes a newcomer and waits until the owner has entered it (at most 1 s).
-    pub async fn enter(&self, _participant: Participant) -> Result<Entered, EnterError> {
-        unimplemented!()
+    pub async fn enter(&self, participant: Participant) -> Result<Entered, EnterError> {
+        self.publish_entry(|writer| {
+            let place = writer.enter(participant);
+            place.map_err(|full| Exhausted { limit: "participants", value: u64::from(full.most) }.into())
+        })
+        .await
     }
 
     /// Replaces the leg of a participant; when this answers, nothing more is sent to the old one.
-    pub async fn replace(&self, _slot: Slot, _participant: Participant) -> Result<Entered, EnterError> {
-        unimplemented!()
+    pub async fn replace(&self, slot: Slot, participant: Participant) -> Result<Entered, EnterError> {
+        self.publish_entry(|writer| writer.replace(slot.0, participant).map_err(|_| EnterError::Left)).await
     }
 
-    /// Takes a participant out and waits until nothing more can be sent to it.
-    pub async fn leave(&self, _slot: Slot, _entry: u64) -> Result<(), AskError> {
-        unimplemented!()
+    /// Takes a participant out and waits until nothing more can be sent to it. `entry` is the number of its present leg.
+    pub async fn leave(&self, slot: Slot, entry: u64) -> Result<(), AskError> {
+        let here = self.shared.with(|writer| {
+            let here = writer.entry(slot.0) == Some(entry);
+            if here {
+                _ = writer.leave(slot.0);
+                writer.publish();
+            }
+            here
+        });
+        match here {
+            None => Err(AskError::Ended),
+            Some(false) => Err(AskError::Left),
+            Some(true) => self.settle().await,
+        }
     }
 
     /// Asks for the floor, or gives it back, on behalf of a participant.
-    pub async fn floor(&self, _slot: Slot, _entry: u64, _action: FloorAction) -> Result<FloorAnswer, AskError> {
-        unimplemented!()
+    pub async fn floor(&self, slot: Slot, entry: u64, action: FloorAction) -> Result<FloorAnswer, AskError> {
+        let action = match action {
+            FloorAction::Request { priority } => call::Action::Request(priority),
+            FloorAction::Release => call::Action::Release,
+        };
+        let row = self.shared.row;
+        let answer = self.ask(|reply| Mail::Ask { row, slot, entry, action, reply }).await?;
+        let (result, position, duration_s) = match answer {
+            call::Answer::Granted(duration_s) => (FloorResult::Granted, None, Some(duration_s)),
+            call::Answer::Queued(position) => (FloorResult::Queued, Some(position), None),
+            call::Answer::Denied(cause) => (FloorResult::Denied(cause), None, None),
+            call::Answer::Released => (FloorResult::Released, None, None),
+            call::Answer::Left => return Err(AskError::Left),
+        };
+        Ok(FloorAnswer { result, position, duration_s })
     }
 
     /// Floor and media as a stranger would be told, from the owner itself.
     pub async fn describe(&self) -> Result<Facts, AskError> {
-        unimplemented!()
+        let row = self.shared.row;
+        self.ask(|reply| Mail::Describe { row, reply }).await
     }
 
     /// Up to `limit` participants with slots above `after`, in slot order.
-    pub async fn participants(&self, _after: Option<Slot>, _limit: usize) -> Result<Vec<ParticipantFacts>, AskError> {
-        unimplemented!()
+    pub async fn participants(&self, after: Option<Slot>, limit: usize) -> Result<Vec<ParticipantFacts>, AskError> {
+        let row = self.shared.row;
+        self.ask(|reply| Mail::List { row, after, limit, reply }).await
     }
 
     /// The status row; never waits.
     pub fn status(&self) -> Status {
-        unimplemented!()
+        let snapshot = Snapshot::read(&self.shared.status);
+        let talker = snapshot.talker.and_then(|slot| {
+            let who =
+                |writer: &mut Writer<Participant>| writer.value(slot.0).map(|who| (who.user.clone(), who.audio_ssrc));
+            self.shared.with(who).flatten()
+        });
+        Status {
+            floor: FloorFacts {
+                state: snapshot.state.unwrap_or(FloorState::Idle),
+                audio_ssrc: talker.as_ref().map(|talker| talker.1),
+                talker: talker.map(|talker| talker.0),
+                may_request: true,
+                message_sequence_number: 0,
+                since: self.shared.clock.now().since(snapshot.since),
+                queue_length: snapshot.queue_length,
+            },
+            newest: snapshot.newest,
+        }
     }
 
-    /// New settings; they count from the next burst.
-    pub fn configure(&self, _settings: CallSettings) {
-        unimplemented!()
+    /// New settings; they count from the next burst. Fails if the owner's mail is full: ask again.
+    pub fn configure(&self, settings: &CallSettings) -> Result<(), Exhausted> {
+        let settings = Box::new(settings.for_core());
+        self.shared.letterbox.send(Mail::Configure { row: self.shared.row, settings })
     }
 
     /// Ends the call for everybody and waits until nothing more is sent.
     pub async fn close(&self) -> Result<(), AskError> {
-        unimplemented!()
+        let writer = self.shared.lock().take();
+        drop(writer.ok_or(AskError::Ended)?);
+        self.shared.ssrcs.release(self.shared.row);
+        self.settle().await
+    }
+
+    /// Publishes one edit of the roster and waits for the owner's word; without it the entry is withdrawn.
+    async fn publish_entry(
+        &self,
+        edit: impl FnOnce(&mut Writer<Participant>) -> Result<relay_table::Place, EnterError>,
+    ) -> Result<Entered, EnterError> {
+        let (reply, facts) = oneshot::channel();
+        let place = self.shared.with(|writer| {
+            let place = edit(writer)?;
+            // The letter goes first: an owner that sees the entry finds it, and a full letterbox leaves nothing behind.
+            let letter = Mail::Expect { row: self.shared.row, entry: place.entry, reply };
+            if let Err(full) = self.shared.letterbox.post(letter) {
+                _ = writer.leave(place.slot);
+                writer.publish();
+                return Err(EnterError::Exhausted(full));
+            }
+            writer.publish();
+            Ok(place)
+        });
+        let place = place.ok_or(EnterError::Ended)??;
+        self.shared.letterbox.ring();
+        match timeout(ANSWER_TIMEOUT, facts).await {
+            Ok(Ok(facts)) => Ok(Entered { slot: Slot(place.slot), entry: place.entry, facts }),
+            Ok(Err(_)) | Err(_) => {
+                // Nobody but the owner could still send to it, so the refusal waits until it no longer can, or is stuck.
+                match self.leave(Slot(place.slot), place.entry).await {
+                    Err(AskError::Ended) => Err(EnterError::Ended),
+                    _ => Err(EnterError::Unanswered),
+                }
+            }
+        }
+    }
+
+    async fn settle(&self) -> Result<(), AskError> {
+        let row = self.shared.row;
+        self.ask(|reply| Mail::Settle { row, reply }).await
+    }
+
+    async fn ask<T>(&self, letter: impl FnOnce(oneshot::Sender<T>) -> Mail) -> Result<T, AskError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.letterbox.send(letter(reply)).map_err(|_| AskError::Unanswered)?;
+        match timeout(ANSWER_TIMEOUT, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(AskError::Ended),
+            Err(_) => Err(AskError::Unanswered),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Writer<Participant>>> {
+        // Every edit is complete or not begun: a panic elsewhere leaves nothing half done.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works with the roster's writer; `None` once the call has ended.
+    fn with<R>(&self, work: impl FnOnce(&mut Writer<Participant>) -> R) -> Option<R> {
+        self.lock().as_mut().map(work)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Call({:?})", self.row)
     }
 }

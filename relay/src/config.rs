@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use relay_core::Millis;
+use relay_core::{Millis, call, floor::settings};
 
 /// A checked configuration of the media plane.
 #[derive(Clone, Debug)]
@@ -46,6 +46,26 @@ pub struct FloorSettings {
     pub hang_time_s: u32,
     /// Requests that may wait at once.
     pub queue_max: u16,
+}
+
+impl CallSettings {
+    /// The same as the core takes it: with the timers that no group document names.
+    pub(crate) fn for_core(&self) -> call::Settings {
+        call::Settings {
+            floor: settings::Settings {
+                queueing: self.floor.queueing,
+                max_burst_s: self.floor.max_burst_s,
+                hang_time_s: self.floor.hang_time_s,
+                queue_limit: self.floor.queue_max,
+                timers: settings::Timers::default(),
+            },
+            retention: self.retention,
+            entry: self.entry,
+            packets_per_s: self.packets_per_s,
+            bytes_per_s: self.bytes_per_s,
+            privacy: self.privacy,
+        }
+    }
 }
 
 impl Default for CallSettings {

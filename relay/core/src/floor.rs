@@ -1,3 +1,14 @@
 //! Floor control of MCPTT: messages and state machines of TS 24.380.
 
 pub mod cause;
+pub mod field;
+pub mod general;
+pub mod message;
+pub mod participant;
+pub mod queue;
+pub mod settings;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod script;

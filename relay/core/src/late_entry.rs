@@ -1,6 +1,9 @@
 //! Late entry: what a participant that enters a running call is told and sent (DESIGN §5, TS 24.380 §6.3.5.2.2).
 
+pub mod acknowledgement;
 pub mod facts;
+pub mod newcomer;
+pub mod plan;
 
 use crate::Ssrc;
 

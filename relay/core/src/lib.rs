@@ -18,11 +18,18 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod call;
+mod cursor;
+pub mod distributor;
 pub mod floor;
 pub mod id;
 pub mod late_entry;
+pub mod retention;
 pub mod roster;
+pub mod rtcp;
+pub mod rtp;
 pub mod time;
+pub mod voice;
 
 pub use id::{Order, Slot, Ssrc};
 pub use time::{Millis, Time};

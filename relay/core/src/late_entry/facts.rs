@@ -58,7 +58,7 @@ pub struct MediaFacts {
     pub sequence: u64,
     /// RTP timestamp of its newest packet.
     pub timestamp: u32,
-    /// Arrival time from its oldest to its newest retained packet and on to now.
+    /// Time from the arrival of its oldest retained packet to that of its newest.
     pub retained: Millis,
     /// Extended number of the first packet that will be sent; `None`: nothing retained is sent.
     pub resumed_from: Option<u64>,

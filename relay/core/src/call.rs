@@ -1,0 +1,378 @@
+//! One call as its owner runs it: floor, roster, retention, distribution and late entry, put together.
+//!
+//! `handle` takes what happened, `poll` says what to do about it, in the order in which it must be done; the last answer is
+//! `Wake`. A live packet comes out in chunks, so that whoever drives the call can look at others between two of them.
+//! `A` is an address as the driver likes it best.
+
+mod alarm;
+mod arbitration;
+mod describing;
+mod entering;
+mod media;
+mod seat;
+mod telling;
+mod work;
+
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+use core::net::SocketAddr;
+
+use alarm::Alarms;
+pub use describing::ParticipantFacts;
+pub use media::Drop;
+use seat::Seat;
+use work::{Turn, Work};
+
+use crate::{
+    Millis, Order, Slot, Ssrc, Time,
+    distributor::Distributor,
+    floor::{
+        self,
+        cause::DenyCause,
+        general::{self, General, Grant},
+        message, participant,
+    },
+    late_entry::Facts,
+    retention::{Limits, Retention},
+    roster, rtp,
+    voice::{Burst, Voice},
+};
+
+/// Live sends between two looks at everything else.
+pub const CHUNK: usize = 128;
+
+/// What a call follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Floor control.
+    pub floor: floor::settings::Settings,
+    /// How long media is kept.
+    pub retention: Millis,
+    /// How much of the running burst a participant without resume points is sent.
+    pub entry: Millis,
+    /// A talker's packets per second.
+    pub packets_per_s: u32,
+    /// A talker's bytes per second, RTP header included.
+    pub bytes_per_s: u32,
+    /// Whether the talker's identity is withheld.
+    pub privacy: bool,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The roster has a new participant.
+    Enter {
+        /// Where.
+        slot: Slot,
+        /// Number of this entry in the roster.
+        entry: u64,
+        /// Who, and on which leg.
+        participant: roster::Participant,
+    },
+    /// The roster has another leg for a participant.
+    Replace {
+        /// Whose.
+        slot: Slot,
+        /// Number of the new entry.
+        entry: u64,
+        /// The participant as it is now.
+        participant: roster::Participant,
+    },
+    /// The roster has a participant no longer.
+    Leave {
+        /// Which.
+        slot: Slot,
+    },
+    /// RTP came on a participant's leg, under its own SSRC.
+    Media {
+        /// Whose leg.
+        slot: Slot,
+        /// The packet.
+        packet: rtp::Packet<'a>,
+    },
+    /// A floor message came on a participant's leg, under its own SSRC.
+    Floor {
+        /// Whose leg.
+        slot: Slot,
+        /// The message.
+        packet: message::Packet<'a>,
+    },
+    /// Something else that is valid came on a participant's leg.
+    Heard {
+        /// Whose leg.
+        slot: Slot,
+    },
+    /// A participant asks for the floor, or gives it back, through the API.
+    Ask {
+        /// Who.
+        slot: Slot,
+        /// Comes back in the answer.
+        token: u64,
+        /// What it asks.
+        action: Action,
+    },
+    /// New settings; those of floor and media count from the next burst.
+    Configure(Settings),
+    /// Time has passed.
+    Timer,
+}
+
+/// What the API asks of the floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The floor, with this priority.
+    Request(u8),
+    /// To give it back, or its place in the queue.
+    Release,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Output<'a, A> {
+    /// Send a floor message to one participant.
+    Floor {
+        /// Its floor address.
+        to: A,
+        /// The datagram.
+        message: &'a [u8],
+    },
+    /// Send retained packets to one participant, in this order.
+    Replay {
+        /// Whose leg.
+        slot: Slot,
+        /// Its RTP address.
+        to: A,
+        /// Which packets of `kept`.
+        orders: &'a [Order],
+        /// Where they stand.
+        kept: &'a Retention,
+    },
+    /// Send one live packet to these addresses.
+    Distribute {
+        /// Its order number.
+        order: Order,
+        /// The datagram.
+        packet: &'a [u8],
+        /// Where to.
+        targets: &'a [A],
+        /// Whose addresses these are.
+        slots: &'a [Slot],
+    },
+    /// A participant has entered, or its leg is replaced: everything that leaves at once has been handed out.
+    Entered {
+        /// Where.
+        slot: Slot,
+        /// Number of its entry.
+        entry: u64,
+        /// What it is told.
+        facts: Facts,
+    },
+    /// Answer to `Ask`.
+    Answer {
+        /// As it came.
+        token: u64,
+        /// What was decided.
+        answer: Answer,
+    },
+    /// Nobody asked for the floor during the hang time.
+    Inactive,
+    /// A leg was silent for longer than it lives.
+    Expired {
+        /// Whose.
+        slot: Slot,
+        /// Number of its entry.
+        entry: u64,
+    },
+    /// Nothing else is left to do until then.
+    Wake(Option<(Time, Why)>),
+}
+
+/// What was decided about an `Ask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may talk for so many seconds.
+    Granted(u16),
+    /// It waits at this place, 1 is next.
+    Queued(u8),
+    /// It was refused.
+    Denied(DenyCause),
+    /// It has and wants the floor no longer.
+    Released,
+    /// It is not in the call.
+    Left,
+}
+
+/// The timer that asks to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The floor of the call.
+    Floor(general::Why),
+    /// The floor towards one participant.
+    Participant(participant::Why),
+    /// A late-entry floor message lacks its Floor Ack.
+    Acknowledgement,
+    /// A leg may have been silent too long.
+    Expiry,
+    /// Retained media is paced.
+    Replay,
+    /// An SSRC may have been withheld too long.
+    Withhold,
+}
+
+/// What happened in the call that nobody asked for, counted since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Media packets given an order number.
+    pub media: u64,
+    /// Packets that retention let go of before every participant had them.
+    pub overrun: u64,
+    /// Packets that retention let go of before a newcomer had them.
+    pub overtaken: u64,
+    /// Late-entry floor messages that nobody acknowledged.
+    pub unconfirmed: u64,
+    /// Talkers that do not stop although Floor Revoke was repeated to its limit.
+    pub unheeded: u64,
+    /// Floor messages that only a server sends.
+    pub misdirected: u64,
+    /// Participants entered, replaced legs included.
+    pub entered: u64,
+    /// Floor messages handed out.
+    pub floor_messages: u64,
+    /// Media that does not leave, by `Drop::index`.
+    pub dropped: [u64; Drop::COUNT],
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call<A> {
+    settings: Settings,
+    /// Settings that count from the next burst.
+    next_settings: Option<Settings>,
+    floor_ssrc: Ssrc,
+    general: General<Slot>,
+    seats: Vec<Option<alloc::boxed::Box<Seat<A>>>>,
+    participants: usize,
+    kept: Retention,
+    voices: BTreeMap<Ssrc, Voice>,
+    bursts: VecDeque<Burst>,
+    /// The proof under which media leaves; kept after the burst for the tail that is still on its way.
+    grant: Option<Grant<Slot>>,
+    rate: media::Rate,
+    distributor: Distributor<A>,
+    /// The slots that do not get the packets of an SSRC, because they are its user's.
+    own: Option<(Ssrc, Vec<Slot>)>,
+    /// Participants that are served from retention, and those of them that are looked at now.
+    newcomers: Vec<Slot>,
+    newcomers_due: VecDeque<Slot>,
+    alarms: Alarms,
+    general_wake: Option<(Time, general::Why)>,
+    replay_wake: Option<Time>,
+    outbox: VecDeque<Work>,
+    turn: Turn,
+    /// Advances with every change of the floor that everybody is told.
+    version: u32,
+    asking: Option<(Slot, u64)>,
+    orders: Vec<Order>,
+    datagram: [u8; message::SIZE_MAX],
+    now: Time,
+    counters: Counters,
+}
+
+impl<A: Copy + From<SocketAddr>> Call<A> {
+    /// A call without participants. `floor_ssrc` is what it writes into its floor messages.
+    pub fn new(settings: Settings, floor_ssrc: Ssrc) -> Call<A> {
+        Call {
+            settings,
+            next_settings: None,
+            floor_ssrc,
+            general: General::new(settings.floor),
+            seats: Vec::new(),
+            participants: 0,
+            kept: Retention::new(settings.limits()),
+            voices: BTreeMap::new(),
+            bursts: VecDeque::new(),
+            grant: None,
+            rate: media::Rate::default(),
+            distributor: Distributor::new(),
+            own: None,
+            newcomers: Vec::new(),
+            newcomers_due: VecDeque::new(),
+            alarms: Alarms::default(),
+            general_wake: None,
+            replay_wake: None,
+            outbox: VecDeque::new(),
+            turn: Turn::default(),
+            version: 0,
+            asking: None,
+            orders: Vec::new(),
+            datagram: [0; message::SIZE_MAX],
+            now: Time::ZERO,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Tells the call what happened. Total: what concerns nobody in the call is discarded.
+    pub fn handle(&mut self, input: Input<'_>, now: Time) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Media { slot, packet } => self.media(slot, &packet),
+            Input::Floor { slot, packet } => self.floor_message(slot, &packet),
+            Input::Heard { slot } => self.hear(slot),
+            Input::Enter { slot, entry, participant } => self.enter(slot, entry, participant),
+            Input::Replace { slot, entry, participant } => self.replace(slot, entry, participant),
+            Input::Leave { slot } => self.leave(slot),
+            Input::Ask { slot, token, action } => self.ask(slot, token, action),
+            Input::Configure(settings) => self.configure(settings),
+            Input::Timer => self.expire_due(),
+        }
+    }
+
+    /// The next thing to do; `Wake` once nothing is left, as often as asked.
+    pub fn poll(&mut self) -> Output<'_, A> {
+        self.next_output()
+    }
+
+    /// What happened since the call began.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Participants in the call.
+    pub fn participants(&self) -> usize {
+        self.participants
+    }
+
+    /// Live packets that wait for distribution.
+    pub fn backlog(&self) -> usize {
+        self.distributor.backlog()
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        self.next_settings = Some(settings);
+        self.general.handle(general::Input::Configure(settings.floor), self.now);
+        self.settle();
+    }
+
+    fn seat(&self, slot: Slot) -> Option<&Seat<A>> {
+        self.seats.get(slot.index())?.as_deref()
+    }
+
+    fn seat_mut(&mut self, slot: Slot) -> Option<&mut Seat<A>> {
+        self.seats.get_mut(slot.index())?.as_deref_mut()
+    }
+}
+
+impl Settings {
+    /// What retention may hold under these settings.
+    fn limits(&self) -> Limits {
+        let bytes = u64::from(self.bytes_per_s) * u64::from(self.retention.0) / 1000;
+        let packets = u64::from(self.packets_per_s) * u64::from(self.retention.0) / 1000;
+        Limits { age: self.retention, bytes: (bytes as usize).max(2048), packets: (packets as usize).max(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What participants ask, what the floor answers, and who has to hear it: the general machine and the participants' machines
+//! (TS 24.380 §6.3.4, §6.3.5) put together as function calls, so that none of them can believe yesterday's floor.
+
+use core::net::SocketAddr;
+
+use super::{Action, Answer, Call, alarm::Alarm, telling::Note, work::Work};
+use crate::{
+    Slot, Time,
+    floor::{
+        cause::DenyCause,
+        general::{self, Output},
+        message::{Message, Packet},
+        participant::{self, Asked, Told},
+    },
+};
+
+impl<A: Copy + From<SocketAddr>> Call<A> {
+    /// A floor message came on a participant's leg, under its own SSRC.
+    pub(super) fn floor_message(&mut self, slot: Slot, packet: &Packet<'_>) {
+        let Some(seat) = self.seat(slot) else { return };
+        let cap = seat.who.priority;
+        self.hear(slot);
+        self.confirm(slot);
+        let input = match packet.message {
+            Message::Request { priority, .. } => {
+                let Some(seat) = self.seat_mut(slot) else { return };
+                seat.priority = priority.unwrap_or(0).min(cap);
+                participant::Input::Request
+            }
+            Message::Release { .. } => participant::Input::Release { acknowledge: packet.acknowledge },
+            Message::QueuePositionRequest => participant::Input::QueuePositionRequest,
+            Message::Ack { .. } => return,
+            _ => {
+                self.counters.misdirected += 1;
+                return;
+            }
+        };
+        let now = self.now;
+        let Some(seat) = self.seat_mut(slot) else { return };
+        seat.floor.handle(input, now);
+        self.drain(slot);
+    }
+
+    /// A participant asks through the API.
+    pub(super) fn ask(&mut self, slot: Slot, token: u64, action: Action) {
+        let Some(cap) = self.seat(slot).map(|seat| seat.who.priority) else {
+            return self.outbox.push_back(Work::Answer(token, Answer::Left));
+        };
+        let input = match action {
+            Action::Request(priority) => {
+                self.asking = Some((slot, token));
+                if let Some(seat) = self.seat_mut(slot) {
+                    seat.priority = priority.min(cap);
+                }
+                participant::Input::Request
+            }
+            Action::Release => {
+                let waits = self.general.queue().find(slot).is_some();
+                self.outbox.push_back(Work::Answer(token, Answer::Released));
+                if self.general.holder() != Some(slot) && !waits {
+                    return;
+                }
+                participant::Input::Release { acknowledge: false }
+            }
+        };
+        let now = self.now;
+        let Some(seat) = self.seat_mut(slot) else { return };
+        seat.floor.handle(input, now);
+        self.drain(slot);
+        if let Some((_, token)) = self.asking.take() {
+            self.outbox.push_back(Work::Answer(token, Answer::Denied(DenyCause::InternalError)));
+        }
+    }
+
+    /// Does what a participant's machine says until it has nothing more to say.
+    pub(super) fn drain(&mut self, slot: Slot) {
+        loop {
+            let Some(seat) = self.seat_mut(slot) else { return };
+            match seat.floor.poll() {
+                participant::Output::Wake(wake) => return self.wake_participant(slot, wake),
+                output => self.obey(slot, output),
+            }
+        }
+    }
+
+    pub(super) fn wake_participant(&mut self, slot: Slot, wake: Option<(Time, participant::Why)>) {
+        if let Some((_, why)) = wake
+            && let Some(seat) = self.seat_mut(slot)
+        {
+            seat.why = why;
+        }
+        self.set_alarm(slot, Alarm::Participant, wake.map(|(at, _)| at));
+    }
+
+    /// Does one thing that a participant's machine says.
+    pub(super) fn obey(&mut self, slot: Slot, output: participant::Output) {
+        let now = self.now;
+        match output {
+            participant::Output::Acknowledge => self.outbox.push_back(Work::Note(slot, Note::Acknowledge)),
+            participant::Output::Current => self.outbox.push_back(Work::Tell(slot)),
+            participant::Output::Revoke(cause) => self.outbox.push_back(Work::Note(slot, Note::Revoke(cause))),
+            participant::Output::GaveUp => self.counters.unheeded += 1,
+            participant::Output::ToGeneral(asked) => {
+                let Some(seat) = self.seat(slot) else { return };
+                let input = match asked {
+                    Asked::Request => general::Input::Request(seat.request(slot, seat.priority, false)),
+                    Asked::Release => general::Input::Release(slot),
+                    Asked::QueuePositionRequest => general::Input::QueuePositionRequest(slot),
+                    Asked::Left => general::Input::Left(slot),
+                };
+                self.general.handle(input, now);
+                self.settle();
+            }
+            participant::Output::Distribute | participant::Output::Drop(_) | participant::Output::Wake(_) => {}
+        }
+    }
+
+    /// Does what the general machine says until it has nothing more to say.
+    pub(super) fn settle(&mut self) {
+        loop {
+            match self.general.poll() {
+                Output::Talker(Some(grant)) => self.open(grant),
+                Output::Talker(None) => self.close(),
+                Output::Granted { to, duration_s, priority } => {
+                    self.note(to, Told::Granted, Note::Granted { duration_s, priority });
+                    self.answer(to, Answer::Granted(duration_s));
+                }
+                Output::Taken { by } => self.tell_all(Told::Taken, Some(by)),
+                Output::Idle => self.tell_all(Told::Idle, None),
+                Output::Deny { to, cause } => {
+                    self.note(to, Told::Deny, Note::Deny(cause));
+                    self.answer(to, Answer::Denied(cause));
+                }
+                Output::Queued { to, position, priority, tell } => {
+                    if tell {
+                        self.note(to, Told::Queued, Note::Queued { position, priority });
+                    }
+                    self.answer(to, Answer::Queued(position));
+                }
+                Output::NotQueued { to } => self.note(to, Told::Queued, Note::NotQueued),
+                Output::Revoke { to, cause } => self.tell(to, Told::Revoke(cause)),
+                Output::Inactive => self.outbox.push_back(Work::Inactive),
+                Output::Wake(wake) => {
+                    self.general_wake = wake;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The floor has changed for everybody: their machines know at once, the messages follow as fast as they can leave.
+    fn tell_all(&mut self, told: Told, except: Option<Slot>) {
+        self.version = self.version.wrapping_add(1);
+        for at in 0..self.seats.len() {
+            let slot = Slot(at as u32);
+            if Some(slot) == except {
+                if let Some(seat) = self.seats.get_mut(at).and_then(|seat| seat.as_deref_mut()) {
+                    seat.told = self.version;
+                }
+                continue;
+            }
+            self.tell(slot, told);
+        }
+        self.turn.telling = Some(0);
+    }
+
+    fn tell(&mut self, slot: Slot, told: Told) {
+        let now = self.now;
+        if let Some(seat) = self.seat_mut(slot) {
+            seat.floor.handle(participant::Input::Told(told), now);
+            self.drain(slot);
+        }
+    }
+
+    fn note(&mut self, slot: Slot, told: Told, note: Note) {
+        self.outbox.push_back(Work::Note(slot, note));
+        self.tell(slot, told);
+    }
+
+    fn answer(&mut self, slot: Slot, answer: Answer) {
+        if let Some((_, token)) = self.asking.take_if(|asking| asking.0 == slot) {
+            self.outbox.push_back(Work::Answer(token, answer));
+        }
+    }
+
+    /// The participant has answered: it need not be reminded any more.
+    fn confirm(&mut self, slot: Slot) {
+        if let Some(seat) = self.seat_mut(slot) {
+            seat.confirmed = true;
+            seat.waiting = None;
+        }
+        self.set_alarm(slot, Alarm::Acknowledgement, None);
+    }
+}

@@ -1,0 +1,196 @@
+//! How a participant comes into a call, changes its leg, and goes: always by the same way, late entry.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+use core::net::SocketAddr;
+
+use super::{Call, Seat, alarm::Alarm, telling::Note, work::Work};
+use crate::{
+    Order, Slot,
+    floor::{
+        cause::DenyCause,
+        general::{self, State},
+        participant,
+    },
+    late_entry::{
+        newcomer::Newcomer,
+        plan::{Plan, Skip},
+    },
+    roster,
+};
+
+impl<A: Copy + From<SocketAddr>> Call<A> {
+    /// A participant enters: the floor first, then what is retained for it, then live media.
+    pub(super) fn enter(&mut self, slot: Slot, entry: u64, who: roster::Participant) {
+        if self.seat(slot).is_some() {
+            self.leave(slot);
+        }
+        let plan = self.plan(&who);
+        let implicit = who.implicit_floor_request;
+        self.place(slot, self.newcomer_seat(entry, who));
+        self.participants += 1;
+        self.general.handle(general::Input::Entered(slot), self.now);
+        let before = self.outbox.len();
+        self.set_up_or_ask(slot, implicit);
+        self.welcome(slot, before, implicit);
+        self.begin(slot, plan);
+    }
+
+    /// A participant's leg is replaced: same participant, same floor, same place in the queue; media from its resume points,
+    /// or else from the last packet that went to the old leg.
+    pub(super) fn replace(&mut self, slot: Slot, entry: u64, who: roster::Participant) {
+        let Some(old) = self.seats.get_mut(slot.index()).and_then(Option::take) else {
+            return self.enter(slot, entry, who);
+        };
+        let mut old = *old;
+        let next = self.withdraw(slot, &mut old);
+        let plan = if who.resume.is_empty() { None } else { Some(self.plan(&who)) };
+        let goes_on = match (plan, old.newcomer.take()) {
+            (Some(plan), _) => Newcomer::new(plan, &self.kept, self.now),
+            (None, Some(newcomer)) => newcomer.restart(&self.kept, self.now),
+            (None, None) => {
+                let own = self.voices.iter().filter(|(_, voice)| voice.user == who.user);
+                let skips: Vec<Skip> = own.map(|(ssrc, _)| Skip::Own(*ssrc)).collect();
+                Newcomer::new(Plan { start: next, skips, missed: vec![] }, &self.kept, self.now)
+            }
+        };
+        let seat = Seat {
+            floor: old.floor,
+            why: old.why,
+            msn: old.msn,
+            priority: old.priority,
+            entered: old.entered,
+            sent: old.sent,
+            overtaken: old.overtaken,
+            ..self.newcomer_seat(entry, who)
+        };
+        self.place(slot, seat);
+        self.drain(slot);
+        match (self.general.holder() == Some(slot), self.general.remaining(self.now)) {
+            (true, Some(rest)) => {
+                let (duration_s, priority) = (rest.0.div_ceil(1000) as u16, self.seat(slot).map_or(0, |s| s.priority));
+                self.outbox.push_back(Work::Note(slot, Note::Granted { duration_s, priority }));
+            }
+            _ => self.outbox.push_back(Work::Tell(slot)),
+        }
+        self.serve_from(slot, goes_on);
+    }
+
+    /// A participant leaves: from here on nothing is handed out for it.
+    pub(super) fn leave(&mut self, slot: Slot) {
+        let Some(seat) = self.seat_mut(slot) else { return };
+        seat.floor.handle(participant::Input::Leave, crate::Time::ZERO);
+        self.note_own(slot);
+        self.drain(slot);
+        let Some(mut seat) = self.seats.get_mut(slot.index()).and_then(Option::take) else { return };
+        self.withdraw(slot, &mut seat);
+        self.participants -= 1;
+    }
+
+    fn set_up_or_ask(&mut self, slot: Slot, implicit: bool) {
+        let asks = self.seat(slot).filter(|_| implicit);
+        let request = asks.map(|seat| seat.request(slot, seat.who.priority, true));
+        match (self.general.state(), request) {
+            (State::StartStop, implicit) => self.general.handle(general::Input::SetUp { implicit }, self.now),
+            (_, Some(request)) => self.general.handle(general::Input::Request(request), self.now),
+            (_, None) => return,
+        }
+        self.settle();
+    }
+
+    /// The state of the floor goes before everything else that is said to the newcomer, unless it has the floor itself.
+    fn welcome(&mut self, slot: Slot, before: usize, implicit: bool) {
+        if implicit {
+            // Digest §7.1, 4c: an implicit request that cannot be granted or queued is answered by Floor Taken alone.
+            self.outbox.retain(|work| {
+                !matches!(work, Work::Note(to, Note::Deny(DenyCause::AnotherClientHasPermission)) if *to == slot)
+            });
+        }
+        if self.general.holder() != Some(slot) {
+            self.outbox.insert(before.min(self.outbox.len()), Work::Tell(slot));
+        }
+    }
+
+    fn begin(&mut self, slot: Slot, plan: Plan) {
+        let newcomer = Newcomer::new(plan, &self.kept, self.now);
+        self.serve_from(slot, newcomer);
+    }
+
+    /// Retained media follows, as far as it may leave at once, then the answer to control.
+    fn serve_from(&mut self, slot: Slot, newcomer: Newcomer) {
+        self.counters.entered += 1;
+        let (now, facts) = (self.now, self.facts(Some(slot), Some(newcomer.plan())));
+        let Some(seat) = self.seat_mut(slot) else { return };
+        seat.newcomer = Some(Box::new(newcomer));
+        let (entry, expiry) = (seat.entry, seat.who.expires.map(|expires| now + expires));
+        self.newcomers.push(slot);
+        self.outbox.push_back(Work::Serve(slot));
+        self.outbox.push_back(Work::Entered(slot, entry, Box::new(facts)));
+        self.set_alarm(slot, Alarm::Expiry, expiry);
+    }
+
+    fn plan(&mut self, who: &roster::Participant) -> Plan {
+        self.kept.expire(self.now);
+        let running = self.bursts.back().filter(|burst| burst.ended.is_none()).map(|burst| burst.began);
+        let entry_from = self.now - self.settings.entry;
+        Plan::new(&who.resume, &who.user, &self.voices, &self.kept, running, entry_from)
+    }
+
+    fn newcomer_seat(&self, entry: u64, who: roster::Participant) -> Seat<A> {
+        let taken = self.general.holder().is_some();
+        Seat {
+            entry,
+            rtp: A::from(who.leg.rtp),
+            floor_address: who.leg.floor.map(A::from),
+            floor: participant::Participant::enter(taken, &self.settings.floor.timers),
+            why: participant::Why::T8,
+            msn: 0,
+            told: self.version.wrapping_sub(1),
+            confirmed: false,
+            waiting: None,
+            priority: 0,
+            newcomer: None,
+            entered: self.now,
+            heard: self.now,
+            alarms: [None; Alarm::COUNT],
+            live_from: None,
+            own_since: 0,
+            sent: 0,
+            overtaken: 0,
+            who,
+        }
+    }
+
+    fn place(&mut self, slot: Slot, seat: Seat<A>) {
+        if self.seats.len() <= slot.index() {
+            self.seats.resize_with(slot.index() + 1, || None);
+        }
+        if let Some(place) = self.seats.get_mut(slot.index()) {
+            *place = Some(Box::new(seat));
+        }
+        self.note_own(slot);
+    }
+
+    /// Takes a leg out of everything that could still send to it. Answers the first packet that it was not given.
+    fn withdraw(&mut self, slot: Slot, seat: &mut Seat<A>) -> Order {
+        self.alarms.clear(slot, &mut seat.alarms);
+        self.newcomers.retain(|newcomer| *newcomer != slot);
+        self.newcomers_due.retain(|newcomer| *newcomer != slot);
+        self.outbox.retain(|work| !work.concerns(slot));
+        let end = self.kept.end();
+        let next = self.distributor.leave(slot).map_or(end, |next| next.min(end));
+        if let Some(from) = seat.live_from.take() {
+            seat.sent += (next.0.saturating_sub(from.0)).saturating_sub(seat.own_since);
+        }
+        next
+    }
+}
+
+impl Work {
+    fn concerns(&self, slot: Slot) -> bool {
+        match self {
+            Work::Note(to, _) | Work::Tell(to) | Work::Repeat(to) | Work::Serve(to) => *to == slot,
+            Work::Entered(to, ..) | Work::Expired(to, _) => *to == slot,
+            Work::Answer(..) | Work::Inactive => false,
+        }
+    }
+}

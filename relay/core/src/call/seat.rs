@@ -1,0 +1,57 @@
+//! One participant as the owner keeps it.
+
+use alloc::boxed::Box;
+
+use super::alarm::Due4;
+use crate::{
+    Order, Time,
+    floor::{general::Class, general::Request, participant},
+    late_entry::{acknowledgement::Acknowledgement, newcomer::Newcomer},
+    roster,
+};
+
+#[derive(Debug)]
+pub(super) struct Seat<A> {
+    pub(super) entry: u64,
+    pub(super) who: roster::Participant,
+    pub(super) rtp: A,
+    pub(super) floor_address: Option<A>,
+    /// Its floor machine.
+    pub(super) floor: participant::Participant,
+    /// Why its floor machine wants to be woken.
+    pub(super) why: participant::Why,
+    /// Message sequence number of the last Floor Taken or Floor Idle; 0: none yet.
+    pub(super) msn: u16,
+    /// The version of the floor that it was told.
+    pub(super) told: u32,
+    /// Whether it has answered a late-entry floor message on this leg.
+    pub(super) confirmed: bool,
+    pub(super) waiting: Option<Acknowledgement>,
+    /// What a Floor Request that is on its way to the general machine asks for.
+    pub(super) priority: u8,
+    pub(super) newcomer: Option<Box<Newcomer>>,
+    pub(super) entered: Time,
+    pub(super) heard: Time,
+    pub(super) alarms: Due4,
+    /// Where live media began, and how many of the packets since then are its own user's.
+    pub(super) live_from: Option<Order>,
+    pub(super) own_since: u64,
+    /// Packets sent before live media began.
+    pub(super) sent: u64,
+    /// Packets that retention let go of first.
+    pub(super) overtaken: u64,
+}
+
+impl<A> Seat<A> {
+    /// The request that this participant makes when it asks with `priority`.
+    pub(super) fn request(&self, from: crate::Slot, priority: u8, implicit: bool) -> Request<crate::Slot> {
+        Request {
+            from,
+            class: Class::Normal,
+            priority: priority.min(self.who.priority),
+            queueing: self.who.queueing,
+            receive_only: self.who.receive_only,
+            implicit,
+        }
+    }
+}

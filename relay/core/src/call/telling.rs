@@ -1,0 +1,111 @@
+//! Floor messages to participants: what they say, under which number, and whether they must be acknowledged.
+
+use core::net::SocketAddr;
+
+use super::{Call, alarm::Alarm};
+use crate::{
+    Slot,
+    floor::{
+        cause::{DenyCause, RevokeCause},
+        general::State,
+        message::{Indicator, Kind, Message, Packet, Source},
+    },
+    late_entry::acknowledgement::Acknowledgement,
+};
+
+/// A floor message that says one thing and is not repeated by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Note {
+    Granted {
+        duration_s: u16,
+        priority: u8,
+    },
+    Deny(DenyCause),
+    Queued {
+        position: u8,
+        priority: u8,
+    },
+    NotQueued,
+    Revoke(RevokeCause),
+    /// Floor Ack for a Floor Release.
+    Acknowledge,
+}
+
+/// Queue position of a participant that does not wait (digest §3.1, field 3).
+const NOT_QUEUED: u8 = 254;
+
+impl<A: Copy + From<SocketAddr>> Call<A> {
+    /// Writes `note` and answers its length; 0 if the participant takes floor messages by API only.
+    pub(super) fn write_note(&mut self, slot: Slot, note: Note) -> usize {
+        let Some(seat) = self.seats.get(slot.index()).and_then(|seat| seat.as_deref()) else { return 0 };
+        if seat.floor_address.is_none() {
+            return 0;
+        }
+        let indicator = self.indicator();
+        let message = match note {
+            Note::Granted { duration_s, priority } => {
+                Message::Granted { duration_s, priority, indicator, audio_ssrc: Some(seat.who.audio_ssrc) }
+            }
+            Note::Deny(cause) => Message::Deny { cause: cause.code(), phrase: None, indicator },
+            Note::Queued { position, priority } => Message::QueuePositionInfo { position, priority, indicator },
+            Note::NotQueued => Message::QueuePositionInfo { position: NOT_QUEUED, priority: 0, indicator },
+            Note::Revoke(cause) => Message::Revoke { cause: cause.code(), phrase: None, indicator },
+            Note::Acknowledge => Message::Ack { source: Source::ControllingFunction, acknowledged: Kind::Release },
+        };
+        let packet = Packet { ssrc: self.floor_ssrc, acknowledge: false, message };
+        packet.write(&mut self.datagram).unwrap_or(0)
+    }
+
+    //= TS 24.380 §6.3.5.2.2  a participant that enters learns the state of the floor
+    /// Writes the present state of the floor for one participant and answers its length; 0 if there is nothing to say.
+    ///
+    /// `anew`: under the next message sequence number. Otherwise it is a copy of the last message, unless the floor has
+    /// changed since. While the participant has not answered, the message asks for a Floor Ack.
+    pub(super) fn write_state(&mut self, slot: Slot, anew: bool) -> usize {
+        let holder = match self.general.state() {
+            State::Taken { holder } | State::PendingRevoke { holder, .. } => Some(holder),
+            State::StartStop | State::Idle | State::Releasing => None,
+        };
+        let version = self.version;
+        let indicator = self.indicator();
+        let (privacy, ssrc) = (self.settings.privacy, self.floor_ssrc);
+        let talker = holder.and_then(|holder| self.seats.get(holder.index())?.as_deref());
+        let talker = talker.map(|seat| (seat.who.user.clone(), seat.who.audio_ssrc));
+        let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) else { return 0 };
+        let changed = seat.told != version;
+        seat.told = version;
+        if holder == Some(slot) || seat.floor_address.is_none() {
+            return 0;
+        }
+        if anew || changed {
+            seat.msn = seat.msn.wrapping_add(1);
+        }
+        let message_sequence_number = seat.msn;
+        let message = match &talker {
+            Some((user, audio_ssrc)) => Message::Taken {
+                granted_party: (!privacy).then_some(&**user),
+                may_request: Some(!seat.who.receive_only),
+                message_sequence_number,
+                indicator,
+                audio_ssrc: Some(*audio_ssrc),
+                functional_alias: None,
+                location: None,
+            },
+            None => Message::Idle { message_sequence_number, indicator },
+        };
+        let acknowledge = !seat.confirmed;
+        if acknowledge && (anew || changed) {
+            seat.waiting = Some(Acknowledgement::new(self.now));
+        }
+        let due = seat.waiting.map(|waiting| waiting.due());
+        let packet = Packet { ssrc, acknowledge, message };
+        let length = packet.write(&mut self.datagram).unwrap_or(0);
+        self.set_alarm(slot, Alarm::Acknowledgement, due);
+        length
+    }
+
+    fn indicator(&self) -> Option<Indicator> {
+        let queueing = self.settings.floor.queueing;
+        Some(if queueing { Indicator::NORMAL.with(Indicator::QUEUEING) } else { Indicator::NORMAL })
+    }
+}

@@ -1,0 +1,246 @@
+//! What waits to be done, and in which order it is handed out.
+
+use core::net::SocketAddr;
+
+use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note};
+use crate::{
+    Millis, Order, Slot, Time,
+    late_entry::{Facts, newcomer::TICK},
+};
+
+/// Something for one participant, or for control, that leaves before anything else does.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A floor message that says one thing.
+    Note(Slot, Note),
+    /// The current state of the floor, under a new number.
+    Tell(Slot),
+    /// The current state of the floor once more.
+    Repeat(Slot),
+    /// Retained media, as far as it may leave now.
+    Serve(Slot),
+    Entered(Slot, u64, alloc::boxed::Box<Facts>),
+    Answer(u64, Answer),
+    Inactive,
+    Expired(Slot, u64),
+}
+
+/// Whose turn it is when several have work: live media, the floor's news for everybody, retained media.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    next: Kind,
+    /// Where the telling of the floor's news has come; `None`: everybody knows.
+    pub(super) telling: Option<usize>,
+    told: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Kind {
+    #[default]
+    Live,
+    Tell,
+    Replay,
+}
+
+/// Floor messages, or retained packets, between two live chunks: half of a chunk, so live media has two thirds of a turn.
+const SHARE: usize = CHUNK / 2;
+
+/// What `choose` found; it names places, not memory, so that the borrow of the answer starts afterwards.
+enum Chosen {
+    Floor(Slot, usize),
+    Distribute(Order, core::ops::Range<usize>),
+    Replay(Slot),
+    Entered(Slot, u64, alloc::boxed::Box<Facts>),
+    Answer(u64, Answer),
+    Inactive,
+    Expired(Slot, u64),
+    Nothing,
+}
+
+impl<A: Copy + From<SocketAddr>> Call<A> {
+    pub(super) fn next_output(&mut self) -> Output<'_, A> {
+        loop {
+            match self.choose() {
+                Chosen::Floor(slot, length) => {
+                    let address = self.seat(slot).and_then(|seat| seat.floor_address);
+                    let (Some(to), true) = (address, length > 0) else { continue };
+                    self.counters.floor_messages += 1;
+                    return Output::Floor { to, message: self.datagram.get(..length).unwrap_or(&[]) };
+                }
+                Chosen::Distribute(order, places) => {
+                    if self.kept.packet(order).is_none() {
+                        let lost = self.distributor.abandon() + places.len();
+                        self.counters.overrun += lost as u64;
+                        continue;
+                    }
+                    let (targets, slots) = self.distributor.targets(places);
+                    let packet = self.kept.packet(order).unwrap_or(&[]);
+                    return Output::Distribute { order, packet, targets, slots };
+                }
+                Chosen::Replay(slot) => {
+                    let Some(to) = self.seat(slot).map(|seat| seat.rtp) else { continue };
+                    return Output::Replay { slot, to, orders: &self.orders, kept: &self.kept };
+                }
+                Chosen::Entered(slot, entry, facts) => return Output::Entered { slot, entry, facts: *facts },
+                Chosen::Answer(token, answer) => return Output::Answer { token, answer },
+                Chosen::Inactive => return Output::Inactive,
+                Chosen::Expired(slot, entry) => return Output::Expired { slot, entry },
+                Chosen::Nothing => return Output::Wake(self.next_wake()),
+            }
+        }
+    }
+
+    fn choose(&mut self) -> Chosen {
+        while let Some(work) = self.outbox.pop_front() {
+            match work {
+                Work::Note(slot, note) => return Chosen::Floor(slot, self.write_note(slot, note)),
+                Work::Tell(slot) => return Chosen::Floor(slot, self.write_state(slot, true)),
+                Work::Repeat(slot) => return Chosen::Floor(slot, self.write_state(slot, false)),
+                Work::Serve(slot) => {
+                    if self.fill(slot) {
+                        self.outbox.push_front(Work::Serve(slot));
+                        return Chosen::Replay(slot);
+                    }
+                }
+                Work::Entered(slot, entry, facts) => return Chosen::Entered(slot, entry, facts),
+                Work::Answer(token, answer) => return Chosen::Answer(token, answer),
+                Work::Inactive => return Chosen::Inactive,
+                Work::Expired(slot, entry) => return Chosen::Expired(slot, entry),
+            }
+        }
+        for _ in 0..3 {
+            let chosen = match self.turn.next {
+                Kind::Live => self.choose_live(),
+                Kind::Tell => self.choose_telling(),
+                Kind::Replay => self.choose_replay(),
+            };
+            if let Some(chosen) = chosen {
+                return chosen;
+            }
+        }
+        Chosen::Nothing
+    }
+
+    fn choose_live(&mut self) -> Option<Chosen> {
+        self.turn.next = Kind::Tell;
+        self.turn.told = 0;
+        loop {
+            if self.distributor.at_beginning() {
+                self.begin_packet();
+            }
+            match self.distributor.step(CHUNK) {
+                Some((order, places)) => return Some(Chosen::Distribute(order, places)),
+                None if self.distributor.at_beginning() => {}
+                None => return None,
+            }
+        }
+    }
+
+    fn choose_telling(&mut self) -> Option<Chosen> {
+        while let Some(at) = self.turn.telling {
+            if self.turn.told >= SHARE {
+                break;
+            }
+            if at >= self.seats.len() {
+                self.turn.telling = None;
+                break;
+            }
+            self.turn.telling = Some(at + 1);
+            let slot = Slot(at as u32);
+            if self.seat(slot).is_some_and(|seat| seat.told != self.version) {
+                let length = self.write_state(slot, true);
+                if length > 0 {
+                    self.turn.told += 1;
+                    return Some(Chosen::Floor(slot, length));
+                }
+            }
+        }
+        self.turn.next = Kind::Replay;
+        None
+    }
+
+    fn choose_replay(&mut self) -> Option<Chosen> {
+        self.turn.next = Kind::Live;
+        while let Some(slot) = self.newcomers_due.pop_front() {
+            if self.fill(slot) {
+                self.newcomers_due.push_back(slot);
+                return Some(Chosen::Replay(slot));
+            }
+        }
+        None
+    }
+
+    /// The next packet for everybody begins: the talker's own participants are left out.
+    fn begin_packet(&mut self) {
+        let ssrc = self.distributor.next_order().and_then(|order| self.kept.kept(order)).map(|row| row.ssrc);
+        if let Some(ssrc) = ssrc
+            && self.own.as_ref().is_none_or(|own| own.0 != ssrc)
+        {
+            let slots = self.slots_of(ssrc);
+            self.own = Some((ssrc, slots));
+        }
+        let own = self.own.as_ref().map_or(&[][..], |own| &own.1);
+        self.distributor.begin(own);
+    }
+
+    /// Fills `orders` with what may leave now towards a newcomer. If nothing may, it is spliced, or waits.
+    fn fill(&mut self, slot: Slot) -> bool {
+        self.orders.clear();
+        let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) else { return false };
+        let Some(newcomer) = seat.newcomer.as_deref_mut() else { return false };
+        while self.orders.len() < SHARE {
+            let Some(order) = newcomer.advance(&self.kept, self.now) else { break };
+            self.orders.push(order);
+        }
+        seat.sent += self.orders.len() as u64;
+        let overtaken = newcomer.take_overtaken();
+        seat.overtaken += overtaken;
+        self.counters.overtaken += overtaken;
+        if !self.orders.is_empty() {
+            return true;
+        }
+        if newcomer.caught_up(&self.kept) {
+            self.splice(slot);
+        } else if newcomer.waits_for_live(&self.kept) {
+            let until = newcomer.withhold_until();
+            self.set_alarm(slot, Alarm::Withhold, Some(until));
+        } else {
+            self.pace();
+        }
+        false
+    }
+
+    /// From here on the participant gets what everybody gets.
+    fn splice(&mut self, slot: Slot) {
+        let from = self.kept.end();
+        self.newcomers.retain(|newcomer| *newcomer != slot);
+        self.set_alarm(slot, Alarm::Withhold, None);
+        if let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) {
+            seat.newcomer = None;
+            seat.live_from = Some(from);
+            seat.own_since = 0;
+            self.distributor.enter(slot, seat.rtp, from);
+            self.note_own(slot);
+        }
+    }
+
+    /// Newcomers are looked at again at the next tick.
+    fn pace(&mut self) {
+        let tick = TICK.as_micros();
+        let next = Time::from_micros(self.now.as_micros() / tick * tick) + Millis(TICK.0);
+        self.replay_wake = Some(self.replay_wake.map_or(next, |at| at.min(next)));
+    }
+
+    /// Looks at one newcomer.
+    pub(super) fn serve(&mut self, slot: Slot) {
+        if !self.newcomers_due.contains(&slot) {
+            self.newcomers_due.push_back(slot);
+        }
+    }
+
+    /// Looks at every newcomer.
+    pub(super) fn serve_newcomers(&mut self) {
+        self.newcomers_due.clear();
+        self.newcomers_due.extend(self.newcomers.iter().copied());
+    }
+}

@@ -1,0 +1,140 @@
+//! Which retained media an entering participant gets: where it starts, what it skips, what it missed.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use super::ResumePoint;
+use crate::{
+    Order, Ssrc, Time,
+    retention::{Kept, Retention},
+    rtp::Sequence,
+    voice::Voice,
+};
+
+/// What a newcomer gets out of retention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The first order number that is looked at.
+    pub start: Order,
+    /// What is left out, per SSRC.
+    pub skips: Vec<Skip>,
+    /// First and last number that a resume point lacks and retention no longer has.
+    pub missed: Vec<(Ssrc, Sequence, Sequence)>,
+}
+
+/// One SSRC of which a newcomer does not get everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// Its own: never.
+    Own(Ssrc),
+    /// What stands at or before this place was heard.
+    Heard(Ssrc, Order),
+    /// The client is ahead of us: nothing until this number has passed.
+    Withheld(Ssrc, Sequence),
+}
+
+impl Plan {
+    /// Reads the resume points against what is kept (DESIGN §5). `running` is the order number at which the running burst
+    /// began; without a usable point, that burst's packets since `entry_from` are sent.
+    pub fn new(
+        resume: &[ResumePoint],
+        user: &str,
+        voices: &BTreeMap<Ssrc, Voice>,
+        kept: &Retention,
+        running: Option<Order>,
+        entry_from: Time,
+    ) -> Plan {
+        let own = voices.iter().filter(|(_, voice)| &*voice.user == user).map(|(ssrc, _)| Skip::Own(*ssrc));
+        let mut plan = Plan { start: kept.end(), skips: own.collect(), missed: Vec::new() };
+        let mut named = false;
+        for point in resume {
+            let Some(voice) = voices.get(&point.ssrc) else { continue };
+            named = true;
+            plan.read(point, voice, kept);
+        }
+        if !named && let Some(began) = running {
+            let recent = |(_, row): &(Order, &Kept)| row.arrived >= entry_from;
+            plan.start = kept.from(began).find(recent).map_or(kept.end(), |(order, _)| order);
+        }
+        plan
+    }
+
+    /// The first packet of `ssrc` that will be sent.
+    pub fn first_of(&self, ssrc: Ssrc, kept: &Retention) -> Option<Sequence> {
+        let wanted = |(order, row): &(Order, &Kept)| row.ssrc == ssrc && self.wants(*order, row);
+        kept.from(self.start).find(wanted).map(|(_, row)| row.sequence)
+    }
+
+    /// Whether the newcomer gets this packet.
+    pub fn wants(&self, order: Order, row: &Kept) -> bool {
+        self.skips.iter().all(|skip| match *skip {
+            Skip::Own(ssrc) => row.ssrc != ssrc,
+            Skip::Heard(ssrc, until) => row.ssrc != ssrc || order > until,
+            Skip::Withheld(ssrc, _) => row.ssrc != ssrc,
+        })
+    }
+
+    /// Whether an SSRC is withheld: the newcomer cannot be served with everybody else yet.
+    pub fn withholds(&self) -> bool {
+        self.skips.iter().any(|skip| matches!(skip, Skip::Withheld(..)))
+    }
+
+    /// Notes that `row` passes by: an SSRC that has caught up with its resume point is withheld no longer.
+    pub fn pass(&mut self, order: Order, row: &Kept) {
+        for skip in &mut self.skips {
+            if let Skip::Withheld(ssrc, until) = *skip
+                && ssrc == row.ssrc
+                && row.sequence >= until
+            {
+                // The point itself was heard; a packet beyond it (the point's own was lost) was not.
+                let heard = if row.sequence == until { order } else { Order(order.0.saturating_sub(1)) };
+                *skip = Skip::Heard(ssrc, heard);
+            }
+        }
+    }
+
+    /// Stops withholding: the packets that a resume point promised did not come in time.
+    pub fn give_up_withholding(&mut self) {
+        self.skips.retain(|skip| !matches!(skip, Skip::Withheld(..)));
+    }
+
+    /// Forgets what lies behind `order`, so that the rest can be served with everybody else.
+    pub fn is_done_before(&self, order: Order) -> bool {
+        self.skips.iter().all(|skip| match *skip {
+            Skip::Own(_) => true,
+            Skip::Heard(_, until) => until < order,
+            Skip::Withheld(..) => false,
+        })
+    }
+
+    fn read(&mut self, point: &ResumePoint, voice: &Voice, kept: &Retention) {
+        let ahead = (point.sequence as u16).wrapping_sub(voice.newest.low16()) as i16;
+        let heard = match u64::try_from(ahead) {
+            Ok(ahead @ 1..) => {
+                self.skips.push(Skip::Withheld(point.ssrc, Sequence(voice.newest.0 + ahead)));
+                return;
+            }
+            _ => Sequence(voice.newest.0.saturating_sub(u64::from(ahead.unsigned_abs()))),
+        };
+        let of_voice = || kept.from(kept.oldest()).filter(|(_, row)| row.ssrc == point.ssrc);
+        let oldest = of_voice().map(|(_, row)| row.sequence).min();
+        let stands = of_voice().filter(|(_, row)| row.sequence <= heard).max_by_key(|(_, row)| row.sequence);
+        match (stands, oldest) {
+            (Some((order, _)), _) => {
+                self.start = self.start.min(order);
+                self.skips.push(Skip::Heard(point.ssrc, order));
+            }
+            (None, Some(oldest)) => {
+                self.start = kept.oldest();
+                if heard.0 + 1 < oldest.0 {
+                    self.missed.push((point.ssrc, Sequence(heard.0 + 1), Sequence(oldest.0 - 1)));
+                }
+            }
+            // Nothing of it is kept any more: either it was heard to its end, or its end is missed.
+            (None, None) if heard < voice.newest => {
+                self.start = kept.oldest();
+                self.missed.push((point.ssrc, Sequence(heard.0 + 1), voice.newest));
+            }
+            (None, None) => {}
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The status row of a call: eight words that its owner publishes and anybody reads without asking.
+
+use relay_core::{
+    Slot, Ssrc, Time,
+    late_entry::facts::{FloorState, MediaFacts},
+};
+use relay_table::{Words, WordsReader};
+
+const WORDS: usize = 8;
+
+pub(crate) type StatusReader = WordsReader<WORDS>;
+
+/// The owner's side of a status row.
+pub(crate) struct StatusWords {
+    words: Words<WORDS>,
+    last: [u64; WORDS],
+}
+
+/// What the row says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) state: Option<FloorState>,
+    pub(crate) talker: Option<Slot>,
+    pub(crate) since: Time,
+    pub(crate) queue_length: u32,
+    pub(crate) newest: Option<MediaFacts>,
+}
+
+impl StatusWords {
+    pub(crate) fn new() -> (StatusWords, StatusReader) {
+        let (words, reader) = relay_table::words();
+        (StatusWords { words, last: [0; WORDS] }, reader)
+    }
+
+    /// Publishes `snapshot` if it says something new.
+    pub(crate) fn publish(&mut self, snapshot: &Snapshot) {
+        let words = snapshot.words();
+        if words != self.last {
+            self.last = words;
+            self.words.publish(words);
+        }
+    }
+}
+
+impl std::fmt::Debug for StatusWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StatusWords({:?})", self.last)
+    }
+}
+
+impl Snapshot {
+    /// What `reader` says now.
+    pub(crate) fn read(reader: &StatusReader) -> Snapshot {
+        let [floor, talker, since, queue_length, stream, sequence, timestamp, retained] = reader.read();
+        let state = match floor {
+            1 => Some(FloorState::Idle),
+            2 => Some(FloorState::Taken),
+            3 => Some(FloorState::PendingRevoke),
+            _ => None,
+        };
+        let newest = (stream >> 63 == 1).then_some(MediaFacts {
+            ssrc: Ssrc(stream as u32),
+            payload_type: (stream >> 32) as u8 & 0x7f,
+            sequence,
+            timestamp: timestamp as u32,
+            retained: relay_core::Millis(retained as u32),
+            resumed_from: None,
+            missed: None,
+        });
+        Snapshot {
+            state,
+            talker: (talker != 0).then(|| Slot(talker as u32 - 1)),
+            since: Time::from_micros(since),
+            queue_length: queue_length as u32,
+            newest,
+        }
+    }
+
+    fn words(&self) -> [u64; WORDS] {
+        let floor = match self.state {
+            None => 0,
+            Some(FloorState::Idle) => 1,
+            Some(FloorState::Taken) => 2,
+            Some(FloorState::PendingRevoke) => 3,
+        };
+        let talker = self.talker.map_or(0, |slot| u64::from(slot.0) + 1);
+        let [stream, sequence, timestamp, retained] = self.newest.map_or([0; 4], |media| {
+            let stream = 1 << 63 | u64::from(media.payload_type) << 32 | u64::from(media.ssrc.0);
+            [stream, media.sequence, u64::from(media.timestamp), u64::from(media.retained.0)]
+        });
+        let queue_length = u64::from(self.queue_length);
+        [floor, talker, self.since.as_micros(), queue_length, stream, sequence, timestamp, retained]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_is_read() {
+        let (mut words, reader) = StatusWords::new();
+        assert_eq!(Snapshot::read(&reader), Snapshot::default());
+        let media = MediaFacts {
+            ssrc: Ssrc(0xffff_ffff),
+            payload_type: 127,
+            sequence: u64::MAX,
+            timestamp: u32::MAX,
+            retained: relay_core::Millis(9_999),
+            resumed_from: None,
+            missed: None,
+        };
+        for state in [FloorState::Idle, FloorState::Taken, FloorState::PendingRevoke] {
+            let snapshot = Snapshot {
+                state: Some(state),
+                talker: Some(Slot(0)),
+                since: Time::from_micros(7),
+                queue_length: 3,
+                newest: Some(media),
+            };
+            words.publish(&snapshot);
+            assert_eq!(Snapshot::read(&reader), snapshot);
+        }
+    }
+}

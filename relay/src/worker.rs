@@ -1,0 +1,194 @@
+//! A worker: one pinned thread that owns its sockets and its calls.
+//!
+//! The loop is turns. A turn takes mail and roster changes, receives, lets calls do their due, and hands out a bounded amount
+//! of work; only when a turn found nothing to do does the worker sleep.
+
+mod calls;
+mod legs;
+mod outgoing;
+mod sockets;
+
+use std::{io, sync::Arc, thread::JoinHandle};
+
+use relay_core::roster::Participant;
+use relay_table::{Bell, Reader, Row, Sleeper, bell};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Event,
+    clock::Clock,
+    mail::{Letterbox, Mail},
+    metrics::Counters,
+    udp::Doorbell,
+};
+use calls::Calls;
+pub(crate) use legs::FLOOR_MESSAGES_PER_S;
+pub(crate) use sockets::Sockets;
+use sockets::{Kind, Ready};
+
+/// Pieces of work in one turn: between two turns the kernel is asked what came.
+const PIECES: usize = 8;
+
+/// Live chunks between two looks at the RTP socket within a turn.
+const PIECES_PER_LOOK: usize = 2;
+
+/// Receive batches of one socket in one turn.
+const BATCHES: usize = 4;
+
+/// Starts worker `number`. Its thread ends on `Mail::Stop`.
+pub(crate) fn start(
+    number: usize,
+    sockets: Sockets,
+    reader: Reader<Participant>,
+    clock: Clock,
+    counters: Arc<Counters>,
+    events: mpsc::UnboundedSender<Event>,
+) -> io::Result<(Letterbox, JoinHandle<()>)> {
+    let doorbell = Arc::new(Doorbell::new()?);
+    let (bell, sleeper): (Bell, Sleeper) = bell({
+        let doorbell = Arc::clone(&doorbell);
+        move || doorbell.press()
+    });
+    let letterbox = Letterbox::new(bell);
+    let worker = Worker {
+        reader,
+        sleeper,
+        letterbox: letterbox.clone(),
+        settling: Vec::new(),
+        stopping: false,
+        calls: Calls::new(sockets, clock, counters, events),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+        pin(number);
+        runtime.block_on(worker.run(&doorbell));
+    })?;
+    Ok((letterbox, thread))
+}
+
+struct Worker {
+    reader: Reader<Participant>,
+    sleeper: Sleeper,
+    letterbox: Letterbox,
+    /// Who waits until a departure is seen.
+    settling: Vec<(Row, oneshot::Sender<()>)>,
+    stopping: bool,
+    calls: Calls,
+}
+
+/// What a turn found.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    /// There is more to do.
+    Busy,
+    /// Nothing is left to do.
+    Idle,
+    /// The worker ends.
+    Stop,
+}
+
+impl Worker {
+    async fn run(mut self, doorbell: &Doorbell) {
+        let ready = match Ready::new(&self.calls.sockets, doorbell) {
+            Ok(ready) => ready,
+            Err(error) => return tracing::error!("worker cannot watch its sockets: {error}; its calls get no media"),
+        };
+        loop {
+            match self.turn(&ready) {
+                Turn::Stop => return,
+                Turn::Busy => tokio::task::yield_now().await,
+                Turn::Idle => {
+                    let (reader, letterbox) = (&self.reader, &self.letterbox);
+                    if self.sleeper.prepare(|| reader.any_changed() || !letterbox.is_empty()) {
+                        ready.sleep_until(self.calls.next_wake()).await;
+                        self.sleeper.awake();
+                    }
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, ready: &Ready<'_>) -> Turn {
+        self.calls.counters.turns.add(1);
+        self.calls.tick();
+        ready.hush();
+        self.attend();
+        if self.stopping {
+            return Turn::Stop;
+        }
+        // Media before floor: a talker's last packets are taken before the release that ends its burst.
+        let mut more = false;
+        for kind in [Kind::Rtp, Kind::Floor, Kind::Rtcp] {
+            more |= self.receive(ready, kind);
+        }
+        self.calls.expire();
+        for piece in 1..=PIECES {
+            if !self.calls.work() {
+                return if more { Turn::Busy } else { Turn::Idle };
+            }
+            self.calls.tick();
+            if !self.letterbox.is_empty() || self.reader.any_changed() {
+                self.attend();
+            }
+            if piece % PIECES_PER_LOOK == 0 {
+                self.calls.receive(Kind::Rtp);
+            }
+        }
+        Turn::Busy
+    }
+
+    /// Receives what came on a socket; true if more may be waiting.
+    fn receive(&mut self, ready: &Ready<'_>, kind: Kind) -> bool {
+        for _ in 0..BATCHES {
+            if !ready.has(kind) {
+                return false;
+            }
+            if !self.calls.receive(kind) {
+                ready.drained(kind);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes mail and sees roster changes. Letters go first: the one that opens a call, and those that expect an entry, were
+    /// posted before what a look sees. Whoever waits for a departure is answered once it is seen.
+    fn attend(&mut self) {
+        self.take_mail();
+        while let Some(row) = self.reader.changed() {
+            self.take_mail();
+            self.look_at(row);
+        }
+        while let Some((row, reply)) = self.settling.pop() {
+            self.look_at(row);
+            // Whoever asked may have given up waiting.
+            _ = reply.send(());
+        }
+    }
+
+    fn take_mail(&mut self) {
+        while let Some(mail) = self.letterbox.take() {
+            match mail {
+                Mail::Stop => self.stopping = true,
+                Mail::Settle { row, reply } => self.settling.push((row, reply)),
+                mail => self.calls.read(mail),
+            }
+        }
+    }
+
+    fn look_at(&mut self, row: Row) {
+        let calls = &mut self.calls;
+        let look = self.reader.look(row, |change| calls.change(row, change));
+        calls.looked(row, look);
+    }
+}
+
+/// Keeps this thread on one core. A system that does not allow it costs speed, nothing else.
+fn pin(number: usize) {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    if let Some(core) = cores.get(number % cores.len().max(1))
+        && !core_affinity::set_for_current(*core)
+    {
+        tracing::info!("worker {number} not pinned: the system does not allow it");
+    }
+}

@@ -1,0 +1,301 @@
+//! The calls that a worker owns: what comes in goes to the core of its call, what the core says is done.
+
+mod incoming;
+mod letters;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use hashbrown::HashMap;
+use relay_core::{
+    Slot, Ssrc, Time,
+    call::{self, Answer, Input, Output},
+    late_entry::Facts,
+    roster::{Leg, Participant},
+};
+use relay_table::{Change, Look, Row};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    legs::{Bound, Legs},
+    outgoing::{Outgoing, Refused},
+    sockets::Sockets,
+};
+use crate::{
+    Event,
+    clock::Clock,
+    metrics::Counters,
+    status::{Snapshot, StatusWords},
+    udp::{Address, BATCH, Received},
+};
+
+pub(super) struct Calls {
+    pub(super) sockets: Sockets,
+    pub(super) counters: Arc<Counters>,
+    clock: Clock,
+    now: Time,
+    events: mpsc::UnboundedSender<Event>,
+    received: Option<Box<Received>>,
+    outgoing: Outgoing,
+    legs: Legs,
+    /// By row.
+    running: Vec<Option<Box<Running>>>,
+    /// Calls that have something to hand out, in turn.
+    busy: VecDeque<usize>,
+    wakes: BinaryHeap<Reverse<(Time, usize)>>,
+}
+
+/// A call that runs here.
+struct Running {
+    id: Arc<str>,
+    call: call::Call<Address>,
+    epoch: u64,
+    /// By slot: the entry that is served there.
+    bound: Vec<Option<(u64, Leg, Ssrc)>>,
+    /// Who waits for the facts of an entry.
+    expecting: HashMap<u64, oneshot::Sender<Facts>>,
+    asking: HashMap<u64, oneshot::Sender<Answer>>,
+    next_token: u64,
+    status: StatusWords,
+    refused: Refused,
+    counted: call::Counters,
+    /// When the heap of wakes names this call next.
+    scheduled: Option<Time>,
+    queued: bool,
+}
+
+impl Calls {
+    pub(super) fn new(
+        sockets: Sockets,
+        clock: Clock,
+        counters: Arc<Counters>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Calls {
+        Calls {
+            sockets,
+            counters,
+            clock,
+            now: clock.now(),
+            events,
+            received: Some(Box::default()),
+            outgoing: Outgoing::new(),
+            legs: Legs::default(),
+            running: Vec::new(),
+            busy: VecDeque::new(),
+            wakes: BinaryHeap::new(),
+        }
+    }
+
+    /// Reads the clock: once per turn and per piece of work.
+    pub(super) fn tick(&mut self) {
+        self.now = self.clock.now();
+    }
+
+    /// When a call wants to be looked at again, on the clock that sleeps.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.wakes.peek().map(|Reverse((at, _))| self.clock.instant(*at))
+    }
+
+    /// Tells calls whose time has come.
+    pub(super) fn expire(&mut self) {
+        while let Some(Reverse((at, index))) = self.wakes.peek().copied()
+            && at <= self.now
+        {
+            self.wakes.pop();
+            let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { continue };
+            if running.scheduled == Some(at) {
+                running.scheduled = None;
+                running.call.handle(Input::Timer, self.now);
+                self.mark(index);
+            }
+        }
+    }
+
+    /// One change of a roster.
+    pub(super) fn change(&mut self, row: Row, change: Change<'_, Participant>) {
+        let (index, now) = (row.index(), self.now);
+        let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { return };
+        let (input, slot, now_bound) = match change {
+            Change::Left { slot, .. } => (Input::Leave { slot: Slot(slot) }, slot, None),
+            Change::Entered { slot, entry, value } => {
+                let input = Input::Enter { slot: Slot(slot), entry, participant: value.clone() };
+                (input, slot, Some((entry, value.leg, value.audio_ssrc)))
+            }
+            Change::Replaced { slot, entry, value } => {
+                let input = Input::Replace { slot: Slot(slot), entry, participant: value.clone() };
+                (input, slot, Some((entry, value.leg, value.audio_ssrc)))
+            }
+        };
+        let bound = Bound { call: index, slot: Slot(slot) };
+        if running.bound.len() <= slot as usize {
+            running.bound.resize(slot as usize + 1, None);
+        }
+        if let Some((entry, leg, ssrc)) = running.bound[slot as usize].take() {
+            self.legs.unbind(bound, leg, ssrc);
+            running.expecting.remove(&entry);
+        }
+        if let Some((_, leg, ssrc)) = now_bound {
+            self.legs.bind(bound, leg, ssrc, now);
+        } else {
+            running.refused.forget(Slot(slot));
+        }
+        running.bound[slot as usize] = now_bound;
+        running.call.handle(input, now);
+    }
+
+    /// A roster was looked at: newcomers are served at once, before anything that was due anyway.
+    pub(super) fn looked(&mut self, row: Row, look: Look) {
+        let index = row.index();
+        if look.closed {
+            if self.running.get_mut(index).is_some_and(|running| running.take().is_some()) {
+                self.counters.calls.set(self.counters.calls.read().saturating_sub(1));
+            }
+            return self.count_participants();
+        }
+        if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
+            running.epoch = look.epoch.number();
+            if self.step(index) {
+                self.mark(index);
+            }
+            self.count_participants();
+        }
+    }
+
+    /// Hands out one piece of work of the call whose turn it is. False if no call has any.
+    pub(super) fn work(&mut self) -> bool {
+        let Some(index) = self.busy.pop_front() else { return false };
+        if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
+            running.queued = false;
+            if self.step(index) {
+                self.mark(index);
+            }
+        }
+        true
+    }
+
+    /// The call has, or may have, something to hand out.
+    fn mark(&mut self, index: usize) {
+        if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut)
+            && !running.queued
+        {
+            running.queued = true;
+            self.busy.push_back(index);
+        }
+    }
+
+    /// Does what a call says: at most one live chunk, or as much of other things. True if there is more.
+    fn step(&mut self, index: usize) -> bool {
+        let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { return false };
+        let (sockets, counters, outgoing) = (&self.sockets, &*self.counters, &mut self.outgoing);
+        let mut done = 0;
+        let more = loop {
+            match running.call.poll() {
+                Output::Floor { to, message } => {
+                    done += 1;
+                    if outgoing.keep_floor(to, message) {
+                        break true;
+                    }
+                }
+                Output::Replay { slot, to, orders, kept } => {
+                    outgoing.flush_floor(sockets, counters);
+                    let packets = orders.iter().filter_map(|order| kept.packet(*order));
+                    outgoing.replay(sockets, counters, &to, packets, |why| running.refused.add(slot, why));
+                    done += orders.len();
+                }
+                Output::Distribute { packet, targets, slots, .. } => {
+                    outgoing.flush_floor(sockets, counters);
+                    let refused = &mut running.refused;
+                    let failed = |at: usize, why| refused.add(slots[at], why);
+                    outgoing.distribute(sockets, counters, packet, targets, failed);
+                    break true;
+                }
+                Output::Entered { entry, facts, .. } => {
+                    outgoing.flush_floor(sockets, counters);
+                    if let Some(reply) = running.expecting.remove(&entry) {
+                        // Whoever asked may have given up waiting; its withdrawal is on the way.
+                        _ = reply.send(facts);
+                    }
+                }
+                Output::Answer { token, answer } => {
+                    outgoing.flush_floor(sockets, counters);
+                    if let Some(reply) = running.asking.remove(&token) {
+                        _ = reply.send(answer);
+                    }
+                }
+                Output::Inactive => {
+                    counters.inactive.add(1);
+                    _ = self.events.send(Event::Inactive { call: running.id.clone(), epoch: running.epoch });
+                }
+                Output::Expired { slot, entry } => {
+                    counters.expired.add(1);
+                    _ = self.events.send(Event::LegExpired { call: running.id.clone(), slot, entry });
+                }
+                Output::Wake(wake) => {
+                    running.schedule(index, wake.map(|(at, _)| at), &mut self.wakes);
+                    break false;
+                }
+            }
+            if done >= BATCH {
+                break true;
+            }
+        };
+        outgoing.flush_floor(sockets, counters);
+        running.publish(counters);
+        more
+    }
+
+    fn count_participants(&self) {
+        let here = self.running.iter().flatten().map(|running| running.call.participants() as u64).sum();
+        self.counters.participants.set(here);
+    }
+}
+
+impl Running {
+    /// Sees to it that the call is woken at `at`, or earlier: an early wake costs a look, and most timers only move away.
+    fn schedule(&mut self, index: usize, at: Option<Time>, wakes: &mut BinaryHeap<Reverse<(Time, usize)>>) {
+        if let Some(at) = at
+            && self.scheduled.is_none_or(|scheduled| at < scheduled)
+        {
+            self.scheduled = Some(at);
+            wakes.push(Reverse((at, index)));
+        }
+    }
+
+    /// Publishes the status row and adds what the call counted since.
+    fn publish(&mut self, counters: &Counters) {
+        let (state, talker, since) = self.call.floor();
+        self.status.publish(&Snapshot {
+            state: Some(state),
+            talker,
+            since,
+            queue_length: self.call.queue_length(),
+            newest: self.call.newest(),
+        });
+        let now = *self.call.counters();
+        let before = std::mem::replace(&mut self.counted, now);
+        if now == before {
+            return;
+        }
+        counters.media_received.add(now.media - before.media);
+        counters.overrun.add(now.overrun - before.overrun);
+        counters.overtaken.add(now.overtaken - before.overtaken);
+        counters.unconfirmed.add(now.unconfirmed - before.unconfirmed);
+        counters.unheeded.add(now.unheeded - before.unheeded);
+        counters.entered.add(now.entered - before.entered);
+        let dropped = [
+            &counters.drop_no_permission,
+            &counters.drop_tail,
+            &counters.drop_packet_rate,
+            &counters.drop_byte_rate,
+            &counters.drop_duplicate,
+            &counters.drop_too_large,
+        ];
+        for (at, counter) in dropped.iter().enumerate() {
+            counter.add(now.dropped[at] - before.dropped[at]);
+        }
+    }
+}

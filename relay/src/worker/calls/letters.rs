@@ -1,0 +1,112 @@
+//! Letters from control.
+
+use hashbrown::HashMap;
+use relay_core::{
+    Slot,
+    call::{Answer, Call, Counters, Input},
+};
+
+use super::{Calls, Running};
+use crate::{
+    ParticipantFacts,
+    mail::{Mail, Opening},
+    worker::outgoing::Refused,
+};
+
+impl Calls {
+    /// Reads one letter. What it asks of a call that has ended is dropped, and whoever asked hears that.
+    pub(in crate::worker) fn read(&mut self, mail: Mail) {
+        let now = self.now;
+        match mail {
+            Mail::Open(opening) => self.open(*opening),
+            Mail::Expect { row, entry, reply } => {
+                if let Some(running) = self.at(row.index()) {
+                    running.expecting.insert(entry, reply);
+                }
+            }
+            Mail::Ask { row, slot, entry, action, reply } => {
+                let Some(running) = self.at(row.index()) else { return };
+                if !running.serves(slot, entry) {
+                    _ = reply.send(Answer::Left);
+                    return;
+                }
+                let token = running.next_token;
+                running.next_token += 1;
+                running.asking.insert(token, reply);
+                running.call.handle(Input::Ask { slot, token, action }, now);
+                self.mark(row.index());
+            }
+            Mail::Describe { row, reply } => {
+                let Some(running) = self.at(row.index()) else { return };
+                _ = reply.send(running.call.describe());
+            }
+            Mail::List { row, after, limit, reply } => {
+                let Some(running) = self.at(row.index()) else { return };
+                _ = reply.send(running.list(after, limit));
+            }
+            Mail::Configure { row, settings } => {
+                if let Some(running) = self.at(row.index()) {
+                    running.call.handle(Input::Configure(*settings), now);
+                    self.mark(row.index());
+                }
+            }
+            // Taken by the worker itself.
+            Mail::Settle { .. } | Mail::Stop => {}
+        }
+    }
+
+    fn open(&mut self, opening: Opening) {
+        let index = opening.row.index();
+        if self.running.len() <= index {
+            self.running.resize_with(index + 1, || None);
+        }
+        self.running[index] = Some(Box::new(Running {
+            id: opening.id,
+            call: Call::new(opening.settings, opening.floor_ssrc),
+            epoch: 0,
+            bound: Vec::new(),
+            expecting: HashMap::new(),
+            asking: HashMap::new(),
+            next_token: 0,
+            status: opening.status,
+            refused: Refused::default(),
+            counted: Counters::default(),
+            scheduled: None,
+            queued: false,
+        }));
+        self.counters.calls.add(1);
+    }
+
+    fn at(&mut self, index: usize) -> Option<&mut Running> {
+        self.running.get_mut(index)?.as_deref_mut()
+    }
+}
+
+impl Running {
+    fn serves(&self, slot: Slot, entry: u64) -> bool {
+        self.bound.get(slot.index()).is_some_and(|bound| bound.is_some_and(|bound| bound.0 == entry))
+    }
+
+    fn list(&self, after: Option<Slot>, limit: usize) -> Vec<ParticipantFacts> {
+        let first = after.map_or(0, |slot| slot.index() + 1);
+        let slots = (first..self.call.slots_end()).map(|at| Slot(at as u32));
+        let facts = slots.filter_map(|slot| self.call.participant(slot)).take(limit);
+        facts.map(|facts| self.facts(&facts)).collect()
+    }
+
+    fn facts(&self, facts: &relay_core::call::ParticipantFacts) -> ParticipantFacts {
+        let mut dropped: Vec<_> = self.refused.of(facts.slot).collect();
+        if facts.overtaken > 0 {
+            dropped.push(("overtaken", facts.overtaken));
+        }
+        let refused: u64 = self.refused.of(facts.slot).map(|(_, number)| number).sum();
+        ParticipantFacts {
+            slot: facts.slot,
+            entry: facts.entry,
+            floor_confirmed: facts.floor_confirmed,
+            sent: facts.sent.saturating_sub(refused),
+            dropped,
+            age: facts.age,
+        }
+    }
+}
