@@ -229,7 +229,7 @@ impl Client {
         match self.state {
             // A second talker overrides this one, who goes on (§6.2.4.5.8).
             State::Permission if dual => return self.tell(Told::Talker(audio_ssrc)),
-            State::Permission => self.lose_floor(),
+            State::Permission => return,
             State::PendingRelease(_) => self.released(),
             State::StartStop | State::NoPermission | State::PendingRequest(_) | State::Queued(_) => {}
         }
@@ -240,7 +240,8 @@ impl Client {
     fn idle(&mut self, dual: bool) {
         match self.state {
             State::Permission if dual => return self.tell(Told::Idle),
-            State::Permission => self.lose_floor(),
+            // It may have been overtaken by the grant; if the floor is really gone, the first packet is answered by Floor Revoke.
+            State::Permission => return,
             State::PendingRelease(_) => self.released(),
             //= TS 24.380 §6.2.4.9  a client that waits and hears Floor Idle waits no longer
             State::Queued(_) => self.state = State::NoPermission,
@@ -248,12 +249,6 @@ impl Client {
         }
         self.t103 = None;
         self.tell(Told::Idle);
-    }
-
-    /// The server has given the floor to somebody else, or to nobody, and its Floor Revoke was lost: our reading.
-    fn lose_floor(&mut self) {
-        self.state = State::NoPermission;
-        self.tell(Told::Stop);
     }
 
     fn denied(&mut self, cause: u16) {

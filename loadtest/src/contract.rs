@@ -26,6 +26,8 @@ pub struct Record {
     pub name: String,
     /// Its user.
     pub user: Arc<str>,
+    /// Whether this caller talks in the call: whoever has the floor is granted it, and never told that it is taken.
+    pub talks: bool,
     /// When it asked to enter.
     pub asked: Time,
     /// When it had the answer.

@@ -13,5 +13,7 @@ pub mod client;
 pub mod contract;
 pub mod handset;
 pub mod scenario;
+pub mod sim;
 pub mod speech;
 pub mod truth;
+pub mod world;

@@ -197,6 +197,6 @@ fn the_second_talker_of_a_dual_floor_takes_nothing_away() {
         "  0 ms  enters, presses, granted  -> request, [talk as b]
           10 ms  taken 1 dual              -> [talker a]
           20 ms  idle 2 dual               -> [idle]
-          30 ms  taken 3                   -> [stop], [talker a]",
+          30 ms  taken 3                   ->",
     );
 }

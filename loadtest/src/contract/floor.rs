@@ -89,6 +89,7 @@ fn judge_story(truth: &Truth, record: &Record, told: &[Told], terms: &Terms, bro
     let mut heard: Vec<Option<Holder>> = told.iter().map(|told| told.holder.clone()).collect();
     heard.dedup();
     let changes = truth.floor();
+    let is_own = |holder: &Holder| record.talks && holder.user == record.user;
     let mut states = vec![None];
     states.extend(changes.iter().map(|change| change.holder.clone()));
     let was_at_entry = |state: &usize| {
@@ -97,11 +98,15 @@ fn judge_story(truth: &Truth, record: &Record, told: &[Told], terms: &Terms, bro
         begun.is_none_or(|change| change.earliest <= record.answered + terms.slack)
             && ended.is_none_or(|change| change.latest + terms.slack >= record.asked)
     };
-    let fits = (0..states.len()).filter(was_at_entry).any(|state| states.get(state..) == Some(&heard));
-    if !fits {
-        let story = |holders: &[Option<Holder>]| holders.iter().map(words).collect::<Vec<_>>().join(", ");
-        let since = (0..states.len()).find(was_at_entry).unwrap_or(0);
-        let happened = story(states.get(since..).unwrap_or_default());
+    let since = |state: usize| {
+        let mut since: Vec<_> = states.iter().skip(state).filter(|state| !state.as_ref().is_some_and(is_own)).collect();
+        since.dedup();
+        since
+    };
+    let heard: Vec<_> = heard.iter().collect();
+    if !(0..states.len()).filter(was_at_entry).any(|state| since(state) == heard) {
+        let story = |holders: &[&Option<Holder>]| holders.iter().map(|holder| words(holder)).collect::<Vec<_>>().join(", ");
+        let happened = story(&since((0..states.len()).find(was_at_entry).unwrap_or(0)));
         let how = format!("told: {}; happened since: {happened}", story(&heard));
         broken.push(Break::new(Promise::FloorTrue, how));
     }

@@ -1,5 +1,7 @@
 //! Late entry: a call whose talkers take turns, and callers that enter before, between and in the middle of bursts.
 
+use std::sync::Arc;
+
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use relay_core::Millis;
 use thiserror::Error;
@@ -120,6 +122,24 @@ impl Plan {
         }
         entrants.sort_by_key(|entrant| entrant.at);
         Ok(Plan { options, early, turns, entrants, end: Millis(end) })
+    }
+
+    /// The user of a participant: the early ones come first, then those that enter late.
+    pub fn user(&self, participant: usize) -> Arc<str> {
+        let late = participant.checked_sub(self.early.len()).map(|late| (late, self.entrants.get(late)));
+        match late {
+            None => format!("sip:early-{participant}@loadtest.example").into(),
+            Some((_, Some(Entrant { client_of: Some(early), .. }))) => self.user(*early),
+            Some((late, _)) => format!("sip:late-{late}@loadtest.example").into(),
+        }
+    }
+
+    /// What the report calls a participant; also its client.
+    pub fn name(&self, participant: usize) -> String {
+        match participant.checked_sub(self.early.len()) {
+            None => format!("early-{participant}"),
+            Some(late) => format!("late-{late}"),
+        }
     }
 
     /// Every burst, once, in order.
