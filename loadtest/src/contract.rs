@@ -62,6 +62,8 @@ pub struct Verdict {
     pub floor_ms: Option<f64>,
     /// From question to the first media. Milliseconds.
     pub media_ms: Option<f64>,
+    /// Whether that was retained media: nobody had to talk for it.
+    pub retained_first: bool,
     /// Packets of media, counted.
     #[serde(flatten)]
     pub counts: Counts,
@@ -142,12 +144,14 @@ pub fn judge(truth: &Truth, record: &Record, terms: &Terms) -> Verdict {
         answer_ms: ms(record.answered),
         floor_ms: first(Channel::Floor).map(ms),
         media_ms: first(Channel::Media).map(ms),
+        retained_first: false,
         counts: Counts::default(),
         broken: Vec::new(),
     };
     match &record.answer {
         Ok(answer) => {
             floor::judge(truth, record, answer, terms, &mut verdict.broken);
+            verdict.retained_first = answer.media.iter().any(|media| media.resumed_from.is_some());
             verdict.counts = media::judge(truth, record, answer, terms, &mut verdict.broken);
         }
         Err(refusal) => verdict.broken.push(Break::new(Promise::Entered, refusal)),

@@ -8,10 +8,16 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod caller;
 pub mod capture;
 pub mod client;
 pub mod contract;
 pub mod handset;
+pub mod http;
+pub mod leg;
+pub mod node;
+pub mod real;
+pub mod report;
 pub mod scenario;
 pub mod sim;
 pub mod speech;

@@ -1,8 +1,10 @@
 //! The late-entry contract in virtual time, over many seeds: every caller of every run is judged.
+#![allow(clippy::unwrap_used)]
 
 use loadtest::{
     scenario::late_entry::{Options, Plan},
     sim::Simulated,
+    speech::Speech,
     world::World,
 };
 use relay_core::Millis;
@@ -11,20 +13,13 @@ fn check(seed: u64, bursts: &[usize], retention: Millis, entrants: usize) {
     let plan = Plan::new(Options { seed, entrants, bursts: bursts.to_vec(), retention }).unwrap();
     let outcome = Simulated.play(&plan).unwrap();
     let (late, early) = outcome.judge(&Simulated.terms(&plan));
-    assert_eq!(late.len(), entrants);
-    let said: usize = bursts.iter().map(|burst| loadtest::speech::Speech::burst(*burst).unwrap().frames()).sum();
+    let said: usize = bursts.iter().map(|burst| Speech::burst(*burst).unwrap().frames()).sum();
     assert_eq!(outcome.truth.spoken().len(), said, "seed {seed}: not everything was said");
-    for verdict in late.iter().chain(&early).filter(|verdict| !verdict.is_kept()) {
-        println!("seed {seed}: {} {:#?}", verdict.name, verdict.broken);
-        let number = verdict.name.strip_prefix("late-").map(|n| n.parse::<usize>().unwrap());
-        if let Some(n) = number {
-            println!("{:?}", plan.entrants[n]);
-            let r = &outcome.entrants[n];
-            println!("{:?} {:?} {:x?} {:#?}", r.asked, r.answered, r.resume, r.answer);
-        }
-    }
-    let broken = late.iter().chain(&early).filter(|verdict| !verdict.is_kept()).count();
-    assert_eq!(broken, 0, "seed {seed}: `loadtest sim late-entry --seed {seed}` shows it");
+    assert_eq!(late.len(), entrants);
+    let expected: usize = late.iter().map(|verdict| verdict.counts.expected).sum();
+    assert!(expected > entrants * said / 5, "seed {seed}: {expected} packets are too few to prove anything");
+    let broken: Vec<_> = late.iter().chain(&early).filter(|verdict| !verdict.is_kept()).collect();
+    assert!(broken.is_empty(), "`loadtest sim late-entry --seed {seed}`: {broken:#?}");
 }
 
 #[test]

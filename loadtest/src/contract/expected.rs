@@ -133,7 +133,9 @@ impl<'a> Expected<'a> {
         let end = self.truth.end_of(spoken);
         if spoken.at + entry >= self.answered && end.is_none_or(|(earliest, _)| earliest > self.answered) {
             Class::Must
-        } else if spoken.at + entry + self.terms.slack < self.asked || end.is_some_and(|(_, latest)| latest < self.asked) {
+        } else if spoken.at + entry + self.terms.slack < self.asked
+            || end.is_some_and(|(_, latest)| latest < self.asked)
+        {
             self.class_on_its_way(spoken)
         } else {
             Class::May
@@ -161,4 +163,3 @@ impl<'a> Expected<'a> {
         first.map_or(Start::Live, |(must, may)| Start::Place { must, may })
     }
 }
-

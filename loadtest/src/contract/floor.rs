@@ -105,7 +105,8 @@ fn judge_story(truth: &Truth, record: &Record, told: &[Told], terms: &Terms, bro
     };
     let heard: Vec<_> = heard.iter().collect();
     if !(0..states.len()).filter(was_at_entry).any(|state| since(state) == heard) {
-        let story = |holders: &[&Option<Holder>]| holders.iter().map(|holder| words(holder)).collect::<Vec<_>>().join(", ");
+        let story =
+            |holders: &[&Option<Holder>]| holders.iter().map(|holder| words(holder)).collect::<Vec<_>>().join(", ");
         let happened = story(&since((0..states.len()).find(was_at_entry).unwrap_or(0)));
         let how = format!("told: {}; happened since: {happened}", story(&heard));
         broken.push(Break::new(Promise::FloorTrue, how));

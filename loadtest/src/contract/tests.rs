@@ -156,7 +156,8 @@ fn media_at(record: &Record, nth: usize) -> usize {
 #[test]
 fn an_honest_node_is_found_honest_whatever_the_caller_heard() {
     let truth = truth();
-    let cases: [(u64, u64, &[(Ssrc, u64)]); 6] = [
+    type Case<'a> = (u64, u64, &'a [(Ssrc, u64)]);
+    let cases: [Case<'_>; 6] = [
         (490, 300, &[]),
         (490, 300, &[(Ssrc(0xbad), 4)]),
         (490, 380, &[(ANA.1, number(&truth, 360))]),

@@ -77,8 +77,14 @@ pub enum Refused {
 /// Pause between the end of a burst and the next press. Milliseconds; long enough to enter in it.
 const PAUSE: u32 = 600;
 
-/// After the last burst: time for what is still paced, and for the last Floor Idle. Milliseconds.
-const CLOSE: u32 = 900;
+/// After the last burst callers still enter for this long. Milliseconds.
+const LATEST: u32 = 450;
+
+/// What the last caller needs at the end beside its paced media: for its answer, and for the last Floor Idle. Milliseconds.
+const CLOSE: u32 = 500;
+
+/// How much faster than it was said retained media comes.
+const SPEED_UP: u32 = 4;
 
 /// Early participants: each burst has another talker than the one before.
 const TALKERS: usize = 3;
@@ -99,7 +105,8 @@ impl Plan {
             pauses.push(at);
             at += PAUSE;
         }
-        let end = at - PAUSE + CLOSE;
+        let latest = at - PAUSE + LATEST;
+        let end = latest + options.retention.0 / SPEED_UP + CLOSE;
         // The first talker's numbers wrap within its first second, the others' start anywhere below.
         let early = (0..TALKERS).map(|talker| match talker {
             0 => 65_536u32.wrapping_sub(random.random_range(5..50)) as u16,
@@ -113,7 +120,7 @@ impl Plan {
                 wishes = draw_wishes(&mut random);
             }
             entrants.push(Entrant {
-                at: Millis(instant(&mut random, number, &pauses, end)),
+                at: Millis(instant(&mut random, number, &pauses, latest)),
                 wish: wishes.pop().unwrap_or(Wish::Nothing),
                 client_of: random.random_ratio(1, 12).then(|| random.random_range(0..TALKERS)),
                 one_port: random.random_bool(0.5),
@@ -149,10 +156,10 @@ impl Plan {
 }
 
 /// When a caller enters: one in four in a pause or at its edge, the others anywhere while the call lasts.
-fn instant(random: &mut StdRng, number: usize, pauses: &[u32], end: u32) -> u32 {
+fn instant(random: &mut StdRng, number: usize, pauses: &[u32], latest: u32) -> u32 {
     match (number % 4, pauses.get(number / 4 % pauses.len().max(1))) {
-        (0, Some(pause)) => (pause + random.random_range(0..PAUSE)).min(end - CLOSE / 2),
-        _ => random.random_range(0..end - CLOSE),
+        (0, Some(pause)) => (pause + random.random_range(0..PAUSE)).min(latest),
+        _ => random.random_range(0..latest),
     }
 }
 
@@ -194,7 +201,8 @@ mod tests {
         for seed in 0..20 {
             let plan = Plan::new(options(seed)).unwrap();
             let length = |turn: &Turn| Speech::burst(turn.burst).unwrap().length_ms();
-            let within = |at: Millis| plan.turns.iter().any(|turn| (turn.at.0..turn.at.0 + length(turn)).contains(&at.0));
+            let within =
+                |at: Millis| plan.turns.iter().any(|turn| (turn.at.0..turn.at.0 + length(turn)).contains(&at.0));
             let first = plan.turns[0].at;
             let last = plan.turns.last().unwrap();
             let words: BTreeSet<_> = plan.entrants.iter().map(|entrant| entrant.wish.word()).collect();
