@@ -90,6 +90,17 @@ fn an_unknown_field_is_skipped_by_its_length() {
     assert_eq!(items(&datagram), items(&bytes("80cc0003 11223344 4d435054 00020500")), "V20");
 }
 
+#[test] //= TS 24.380 §8.1.3 test
+fn the_length_has_two_octets_from_id_192_on() {
+    let idle = Ok(Message::Idle { message_sequence_number: 7, indicator: None });
+    assert_eq!(only(5, &[191, 2, 9, 9, 8, 2, 0, 7]), idle);
+    assert_eq!(only(5, &[192, 0, 1, 9, 8, 2, 0, 7]), idle);
+    let mut long = vec![255, 1, 1];
+    long.extend([9; 257]);
+    long.extend([8, 2, 0, 7]);
+    assert_eq!(only(5, &long), idle);
+}
+
 #[test]
 fn a_missing_field_is_named_except_the_priority_of_a_request() {
     let missing = |kind, field| Err(Malformed::Missing { kind, field });
