@@ -94,7 +94,7 @@ fn an_unknown_field_is_skipped_by_its_length() {
 fn the_length_has_two_octets_from_id_192_on() {
     let idle = Ok(Message::Idle { message_sequence_number: 7, indicator: None });
     assert_eq!(only(5, &[191, 2, 9, 9, 8, 2, 0, 7]), idle);
-    assert_eq!(only(5, &[192, 0, 1, 9, 8, 2, 0, 7]), idle);
+    assert_eq!(only(5, &[192, 0, 5, 9, 9, 9, 9, 9, 8, 2, 0, 7]), idle);
     let mut long = vec![255, 1, 1];
     long.extend([9; 257]);
     long.extend([8, 2, 0, 7]);
@@ -121,6 +121,7 @@ fn a_missing_field_is_named_except_the_priority_of_a_request() {
 fn a_short_value_is_absent_and_a_long_one_begins_as_defined() {
     let short = [8, 1, 7, 0];
     assert_eq!(only(5, &short), Err(Malformed::Missing { kind: Kind::Idle, field: Id::MessageSequenceNumber }));
+    assert!(matches!(only(0, &[0, 1, 5, 0]), Ok(Message::Request { priority: None, .. })));
     let long = [8, 5, 0, 7, 9, 9, 9, 0];
     assert_eq!(only(5, &long), Ok(Message::Idle { message_sequence_number: 7, indicator: None }));
 }
