@@ -43,7 +43,7 @@ fn every_vector_is_written_byte_for_byte() {
     }
 }
 
-#[test] //= TS 24.380 §8.1.2 test
+#[test] //= TS 24.380 §8.1 test
 fn every_vector_is_read_as_what_it_means() {
     for vector in VECTORS {
         let expected: Vec<_> = vector.packets.iter().map(|packet| Ok(Item::Packet(*packet))).collect();
