@@ -2,7 +2,8 @@
 //!
 //! A model holds one property and at most three threads. `Witness` in an entry lets loom check that what the writer put into a value
 //! happens before the reader reads it. The collector of crossbeam-epoch is part of every table model, through its own loom
-//! support; chunks and counts inside `std::sync::Arc` are trusted.
+//! support; chunks and counts inside `std::sync::Arc` are trusted. A failed table model aborts the process, because the collector is
+//! dropped while it panics: `-- --nocapture --test-threads 1` shows what failed first.
 #![cfg(loom)]
 
 use std::{
@@ -163,6 +164,30 @@ fn who_is_withdrawn_is_not_held_after_the_acknowledgement() {
         let gone = writer.publish();
         if writer.acknowledged() >= gone {
             // Nothing will ever change what is held again, so this look at it is no race.
+            assert!(held.is_empty(), "withdrawn, acknowledged and still held");
+        }
+        drop(reading.join());
+    });
+}
+
+#[test]
+fn an_acknowledgement_comes_after_what_the_look_did() {
+    model(|| {
+        let (_table, mut reader, mut writer, row) = one_row(8);
+        let held = Arc::new(Held(UnsafeCell::new(Told::default())));
+        let slot = enter(&mut writer, 1);
+        writer.publish();
+        reader.look(row, |change| held.apply(&change));
+        let reading = thread::spawn({
+            let held = Arc::clone(&held);
+            move || {
+                reader.look(row, |change| held.apply(&change));
+                reader
+            }
+        });
+        writer.leave(slot).expect("entered");
+        let gone = writer.publish();
+        if writer.acknowledged() >= gone {
             assert!(held.is_empty(), "withdrawn, acknowledged and still held");
         }
         drop(reading.join());
