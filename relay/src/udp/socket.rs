@@ -105,7 +105,9 @@ impl Received {
         let runs = self.space.chunks(RUN).zip(&self.meta).take(self.count);
         runs.flat_map(|(space, meta)| {
             let run = &space[..meta.len.min(RUN)];
-            run.chunks(meta.stride.max(1)).map(|datagram| (meta.addr, datagram))
+            // An empty datagram is a datagram too, although a run of none has no chunks.
+            let empty = run.is_empty().then_some(run);
+            empty.into_iter().chain(run.chunks(meta.stride.max(1))).map(|datagram| (meta.addr, datagram))
         })
     }
 

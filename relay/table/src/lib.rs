@@ -33,7 +33,8 @@
 //! RUSTFLAGS="--cfg loom --cfg crossbeam_loom" cargo test -p relay-table --test loom --release
 //! ```
 //!
-//! At most three threads and one property each; [`CHUNK`] is 4 there.
+//! At most three threads and one property each, at most two forced switches of threads in one execution; [`CHUNK`] is 4 there.
+//! About ten seconds on two cores.
 
 mod bell;
 mod changed;

@@ -7,10 +7,16 @@ use std::sync::Arc;
 
 use crossbeam_epoch::{Atomic, Owned, pin};
 
-use crate::sync::Ordering;
+use crate::sync::{Alive, Ordering};
 
 pub(crate) struct Published<S> {
-    pointer: Atomic<Arc<S>>,
+    pointer: Atomic<Held<S>>,
+}
+
+/// The allocation that the collector frees.
+struct Held<S> {
+    snapshot: Arc<S>,
+    alive: Alive,
 }
 
 impl<S: Send + Sync + 'static> Published<S> {
@@ -25,15 +31,18 @@ impl<S: Send + Sync + 'static> Published<S> {
         // SAFETY: The pointer is null or came from `Owned::new` in `store`, so it is aligned and was initialised before the
         // release that this acquire reads. `guard` was pinned before the load and outlives the borrow; `store` hands a replaced
         // allocation to `defer_destroy` only after it is unreachable from here, so it is not freed before `guard` is dropped.
-        unsafe { shared.as_ref() }.cloned()
+        let held = unsafe { shared.as_ref() }?;
+        held.alive.check();
+        Some(Arc::clone(&held.snapshot))
     }
 
     pub(crate) fn store(&self, next: Arc<S>) {
         let guard = pin();
-        let replaced = self.pointer.swap(Owned::new(next), Ordering::AcqRel, &guard);
+        let replaced =
+            self.pointer.swap(Owned::new(Held { snapshot: next, alive: Alive::new() }), Ordering::AcqRel, &guard);
         if !replaced.is_null() {
             // SAFETY: The swap made the allocation unreachable for every later load, and each swap returns it to one caller only,
-            // so it is destroyed once. Earlier loads hold a guard that the collector waits for. `Arc<S>` is `Send` and 'static, so
+            // so it is destroyed once. Earlier loads hold a guard that the collector waits for. `Held<S>` is `Send` and 'static, so
             // any thread may drop it at any later time.
             unsafe { guard.defer_destroy(replaced) };
             // A control plane publishes rarely: without this its garbage would sit in a thread-local bag until 64 more come.

@@ -54,7 +54,8 @@ pub enum Change<'a, T> {
 pub struct Look {
     /// The publication that is now seen and acknowledged.
     pub epoch: Epoch,
-    /// The row is closed; every entry was reported as left, and from now on the row may be opened for something else.
+    /// The row closed since the last look; every entry was told as left, and from now on the row may be opened for something else.
+    /// Said by one look only: a later one that finds nothing new may already stand before the row's next use.
     pub closed: bool,
     /// How the difference was found.
     pub walked: Walk,
@@ -107,7 +108,8 @@ impl<T: Send + Sync + 'static> Reader<T> {
         };
         let (epoch, closed) = (Epoch(now.epoch), now.closed);
         if now.epoch == seen_epoch {
-            return Look { epoch, closed, walked: Walk::Nothing };
+            // Not `closed` again: the row may be open for something else by now, only not yet published.
+            return Look { epoch, closed: false, walked: Walk::Nothing };
         }
         let walked = if seen_epoch >= now.log_since { Walk::Log } else { Walk::Chunks };
         for tell in [tell_left::<T>, tell_present] {

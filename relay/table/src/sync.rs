@@ -20,3 +20,35 @@ pub(crate) use loom::{
     },
     thread::yield_now,
 };
+
+/// Lets loom see a use after free: a check must happen before the drop. Nothing outside of a model.
+pub(crate) struct Alive {
+    #[cfg(loom)]
+    cell: loom::cell::UnsafeCell<()>,
+}
+
+impl Alive {
+    pub(crate) fn new() -> Self {
+        Alive {
+            #[cfg(loom)]
+            cell: loom::cell::UnsafeCell::new(()),
+        }
+    }
+
+    pub(crate) fn check(&self) {
+        #[cfg(loom)]
+        self.cell.with(|_| ());
+    }
+}
+
+#[cfg(loom)]
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.cell.with_mut(|_| ());
+    }
+}
+
+// SAFETY: the cell holds nothing; it is there for loom to watch the order of its accesses.
+#[cfg(loom)]
+#[allow(unsafe_code)]
+unsafe impl Sync for Alive {}

@@ -108,7 +108,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 Work::Expired(slot, entry) => return Chosen::Expired(slot, entry),
             }
         }
-        for _ in 0..3 {
+        // Each kind once, and once more whichever had its share before the others were asked.
+        for _ in 0..4 {
             let chosen = match self.turn.next {
                 Kind::Live => self.choose_live(),
                 Kind::Tell => self.choose_telling(),

@@ -58,7 +58,7 @@ pub struct Messages<'a> {
     packets: rtcp::Packets<'a>,
 }
 
-//= TS 24.380 §8.1.2  several messages may follow one another in a datagram
+//= TS 24.380 §8.1  several messages may follow one another in a datagram
 /// The floor messages of `datagram`. A message that is malformed inside is dropped alone; once a length is wrong, nothing after
 /// it is read.
 pub const fn read(datagram: &[u8]) -> Messages<'_> {

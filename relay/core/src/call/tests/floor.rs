@@ -1,0 +1,226 @@
+//! The floor of a whole call: what participants are told, and whose media leaves.
+
+use super::*;
+use crate::call::Drop;
+
+const ANA: u16 = 1000;
+const BEN: u16 = 2000;
+const EVA: u16 = 3000;
+
+fn three(settings: Settings) -> World {
+    let mut world = World::new(settings);
+    for (slot, (user, port)) in [("sip:ana@a", ANA), ("sip:ben@a", BEN), ("sip:eva@a", EVA)].into_iter().enumerate() {
+        world.enter(slot as u32, participant(user, port));
+        world.acknowledge(slot as u32, port);
+    }
+    world
+}
+
+fn dropped(world: &World, cause: Drop) -> u64 {
+    world.call.counters().dropped[cause.index()]
+}
+
+#[test]
+fn a_burst_is_granted_told_and_ended() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    world.media(0, ANA.into(), 1);
+    world.release(0, ANA);
+    assert_eq!(world.told(ANA), ["idle! 1", "granted 30", "idle 2"]);
+    assert_eq!(world.told(BEN), ["idle! 1", "taken(sip:ana@a) 2", "idle 3"]);
+    assert_eq!((world.heard(BEN), world.heard(ANA)), (alloc::vec![(ANA.into(), 1)], alloc::vec![]));
+}
+
+//= TS 24.380 §6.3.5.3.8 test
+#[test]
+fn media_without_the_floor_never_leaves_and_is_answered_with_revoke_3() {
+    let mut world = three(settings());
+    world.media(1, BEN.into(), 1);
+    world.request(0, ANA, 0);
+    world.media(1, BEN.into(), 2);
+    world.media(0, ANA.into(), 1);
+    assert_eq!(world.heard(EVA), [(ANA.into(), 1)]);
+    assert_eq!(world.told(BEN), ["idle! 1", "revoke 3", "taken(sip:ana@a) 2"]);
+    assert_eq!(dropped(&world, Drop::NoPermission), 2);
+    world.run_until(at(1_000));
+    assert_eq!(world.told(BEN).iter().filter(|text| *text == "revoke 3").count(), 2, "repeated by T8");
+}
+
+#[test]
+fn the_tail_of_a_burst_leaves_for_100_ms_and_is_no_offence_for_300() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    world.media(0, ANA.into(), 1);
+    world.release(0, ANA);
+    for (ms, sequence) in [(99, 2), (100, 3), (299, 4)] {
+        world.run_until(at(ms));
+        world.media(0, ANA.into(), sequence);
+    }
+    assert_eq!(world.heard(BEN), [(ANA.into(), 1), (ANA.into(), 2)]);
+    assert_eq!(world.told(ANA), ["idle! 1", "granted 30", "idle 2"]);
+    world.run_until(at(301));
+    world.media(0, ANA.into(), 5);
+    assert_eq!(world.told(ANA).last().map(String::as_str), Some("revoke 3"));
+    assert_eq!(world.heard(BEN).len(), 2);
+    assert_eq!((dropped(&world, Drop::Tail), dropped(&world, Drop::NoPermission)), (2, 1));
+}
+
+#[test]
+fn the_tail_of_a_burst_ends_when_somebody_else_has_the_floor() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    world.media(0, ANA.into(), 1);
+    world.request(1, BEN, 0);
+    world.release(0, ANA);
+    world.media(0, ANA.into(), 2);
+    world.media(1, BEN.into(), 1);
+    assert_eq!(world.heard(EVA), [(ANA.into(), 1), (BEN.into(), 1)]);
+    assert_eq!(world.told(BEN), ["idle! 1", "taken(sip:ana@a) 2", "queued 1", "granted 30"]);
+    assert_eq!(world.told(EVA), ["idle! 1", "taken(sip:ana@a) 2", "taken(sip:ben@a) 3"], "no idle between talkers");
+}
+
+#[test]
+fn a_higher_priority_takes_the_floor_after_the_grace() {
+    let mut world = three(settings());
+    world.request(0, ANA, 1);
+    world.media(0, ANA.into(), 1);
+    world.request(1, BEN, 2);
+    assert_eq!(world.told(ANA).last().map(String::as_str), Some("revoke 4"));
+    world.media(0, ANA.into(), 2);
+    assert_eq!(world.heard(EVA).len(), 2, "media still leaves during T3");
+    world.run_until(at(3_000));
+    world.media(0, ANA.into(), 3);
+    assert_eq!(world.heard(EVA).len(), 2);
+    assert_eq!(world.told(BEN).last().map(String::as_str), Some("granted 30"));
+    assert_eq!(world.told(EVA).last().map(String::as_str), Some("taken(sip:ben@a) 3"));
+}
+
+#[test]
+fn the_api_is_answered_once_and_the_leg_hears_the_same() {
+    let mut world = three(settings());
+    let asks = [(0, Action::Request(9)), (1, Action::Request(5)), (1, Action::Release), (0, Action::Release)];
+    for (token, (slot, action)) in asks.into_iter().enumerate() {
+        world.tell(Input::Ask { slot: Slot(slot), token: token as u64, action });
+    }
+    world.tell(Input::Ask { slot: Slot(2), token: 4, action: Action::Release });
+    world.tell(Input::Ask { slot: Slot(7), token: 5, action: Action::Request(0) });
+    let mut answers = world.answers.clone();
+    answers.sort_by_key(|(token, _)| *token);
+    let answers: Vec<Answer> = answers.into_iter().map(|(_, answer)| answer).collect();
+    let released = Answer::Released;
+    assert_eq!(answers, [Answer::Granted(30), Answer::Queued(1), released, released, released, Answer::Left]);
+    assert_eq!(world.told(ANA), ["idle! 1", "granted 30", "idle 2"]);
+    assert_eq!(world.told(EVA), ["idle! 1", "taken(sip:ana@a) 2", "idle 3"], "a release without effect tells nobody");
+}
+
+#[test]
+fn the_only_participant_is_denied_unless_it_sets_the_call_up() {
+    let mut world = World::new(settings());
+    world.enter(0, participant("sip:ana@a", ANA));
+    world.request(0, ANA, 0);
+    assert_eq!(world.told(ANA), ["idle! 1", "deny 3"]);
+    let mut world = World::new(settings());
+    world.enter(0, Participant { implicit_floor_request: true, ..participant("sip:ana@a", ANA) });
+    assert_eq!(world.told(ANA), ["granted 30"]);
+}
+
+#[test]
+fn an_implicit_request_into_a_taken_floor_is_told_the_talker_first() {
+    let mut world = three(settings());
+    world.request(0, ANA, 5);
+    let asks = |queueing| Participant { implicit_floor_request: true, queueing, ..participant("sip:zoe@a", 4000) };
+    world.enter(3, asks(true));
+    assert_eq!(world.told(4000), ["taken(sip:ana@a)! 1", "queued 1"]);
+    world.leave(3);
+    world.enter(3, Participant { leg: leg(4100), ..asks(false) });
+    assert_eq!(world.told(4100), ["taken(sip:ana@a)! 1"], "not denied: it is told who talks");
+}
+
+#[test]
+fn privacy_hides_who_talks() {
+    let mut world = three(Settings { privacy: true, ..settings() });
+    world.request(0, ANA, 0);
+    world.enter(3, participant("sip:zoe@a", 4000));
+    assert_eq!(world.told(4000), ["taken(-)! 1"]);
+    assert_eq!(world.facts[&Slot(3)].floor.talker, None);
+}
+
+#[test]
+fn a_talkers_rate_is_reached_and_one_more_is_dropped() {
+    let mut world = three(Settings { packets_per_s: 10, ..settings() });
+    world.request(0, ANA, 0);
+    (0..10).for_each(|n| world.media(0, ANA.into(), n));
+    assert_eq!((world.heard(BEN).len(), dropped(&world, Drop::PacketRate)), (10, 0));
+    world.media(0, ANA.into(), 10);
+    assert_eq!((world.heard(BEN).len(), dropped(&world, Drop::PacketRate)), (10, 1));
+    world.run_until(at(100));
+    world.media(0, ANA.into(), 11);
+    assert_eq!(world.heard(BEN).len(), 11);
+    // Two packets of 32 bytes are 64 bytes.
+    let mut world = three(Settings { bytes_per_s: 64, ..settings() });
+    world.request(0, ANA, 0);
+    (0..3).for_each(|n| world.media(0, ANA.into(), n));
+    assert_eq!((world.heard(BEN).len(), dropped(&world, Drop::ByteRate)), (2, 1));
+}
+
+#[test]
+fn a_packet_that_the_network_brings_twice_leaves_once() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    [5, 6, 6, 5, 4, 4, 7].into_iter().for_each(|n| world.media(0, ANA.into(), n));
+    let heard: Vec<u16> = world.heard(BEN).into_iter().map(|(_, sequence)| sequence).collect();
+    assert_eq!((heard.as_slice(), dropped(&world, Drop::Duplicate)), (&[5, 6, 4, 7][..], 3));
+}
+
+#[test]
+fn new_settings_count_from_the_next_burst() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    world.tell(Input::Configure(Settings { packets_per_s: 1, ..settings() }));
+    (0..3).for_each(|n| world.media(0, ANA.into(), n));
+    assert_eq!(world.heard(BEN).len(), 3);
+    world.release(0, ANA);
+    world.request(0, ANA, 0);
+    (3..6).for_each(|n| world.media(0, ANA.into(), n));
+    assert_eq!(world.heard(BEN).len(), 4);
+}
+
+#[test]
+fn the_hang_time_runs_out_only_while_nobody_talks() {
+    let mut world = three(settings());
+    world.run_until(at(29_999));
+    assert_eq!(world.inactive, 0);
+    world.run_until(at(30_000));
+    assert_eq!(world.inactive, 1);
+    world.request(0, ANA, 0);
+    for n in 0..200u16 {
+        world.run_until(at(30_000 + u32::from(n) * 140));
+        world.media(0, ANA.into(), n);
+    }
+    assert_eq!(world.inactive, 1);
+}
+
+#[test]
+fn floor_messages_that_only_a_server_sends_are_counted_and_change_nothing() {
+    let mut world = three(settings());
+    let idle = message::Message::Idle { message_sequence_number: 1, indicator: None };
+    world.floor(1, BEN, idle, false);
+    assert_eq!(world.call.counters().misdirected, 1);
+    assert_eq!(world.told(BEN), ["idle! 1"]);
+}
+
+#[test]
+fn a_call_of_thousands_hands_out_live_media_between_the_floors_news() {
+    let mut world = World::new(settings());
+    for slot in 0..3_000u32 {
+        world.enter(slot, Participant { audio_ssrc: Ssrc(slot + 1), ..participant("sip:u@a", 1) }.named(slot));
+    }
+    let seen = |world: &World| world.seen.values().map(Vec::len).sum::<usize>();
+    let before = seen(&world);
+    world.call.handle(Input::Ask { slot: Slot(0), token: 1, action: Action::Request(0) }, world.now);
+    world.offer(0, 1, 0);
+    world.pump(3 + 64 + 128);
+    assert!(world.seen.values().flatten().any(|(_, _, seen)| matches!(seen, Seen::Media(..))), "media does not wait");
+    world.pump(usize::MAX);
+    assert_eq!(seen(&world) - before, 1 + 2_999 + 2_999, "one is granted, everybody else is told and hears");
+}

@@ -1,0 +1,172 @@
+//! The media plane on real sockets: a talker, an early and a late participant, as control would enter them.
+
+use std::{net::UdpSocket, sync::Arc, time::Duration};
+
+use relay::{Call, CallSettings, Config, FloorAction, FloorResult, Relay};
+use relay_core::{Slot, Ssrc, floor::message, late_entry::ResumePoint, roster, rtp};
+
+/// A client with its two sockets.
+struct Client {
+    rtp: UdpSocket,
+    floor: UdpSocket,
+    ssrc: Ssrc,
+    slot: Slot,
+    entry: u64,
+}
+
+fn start(workers: usize) -> Relay {
+    let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers, calls_max: 16 };
+    Relay::start(config).expect("loopback is there").0
+}
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket
+}
+
+fn describe(user: &str, rtp: &UdpSocket, floor: &UdpSocket, ssrc: Ssrc) -> roster::Participant {
+    roster::Participant {
+        user: Arc::from(user),
+        client: Arc::from("radio"),
+        leg: roster::Leg { rtp: rtp.local_addr().unwrap(), floor: Some(floor.local_addr().unwrap()) },
+        audio_ssrc: ssrc,
+        queueing: true,
+        priority: 0,
+        receive_only: false,
+        implicit_floor_request: false,
+        resume: vec![],
+        expires: None,
+    }
+}
+
+async fn enter(call: &Call, user: &str, resume: Vec<ResumePoint>) -> Client {
+    let (rtp, floor, ssrc) = (socket(), socket(), call.assign_ssrc());
+    let participant = roster::Participant { resume, ..describe(user, &rtp, &floor, ssrc) };
+    let entered = call.enter(participant).await.expect("the owner answers");
+    Client { rtp, floor, ssrc, slot: entered.slot, entry: entered.entry }
+}
+
+impl Client {
+    fn talk(&self, call: &Call, numbers: std::ops::Range<u16>) {
+        for sequence in numbers {
+            let payload_type = rtp::PayloadType::try_from(96).unwrap();
+            let header = rtp::Header { marker: false, payload_type, sequence, timestamp: 0, ssrc: self.ssrc };
+            let mut packet = [0u8; 60];
+            header.write(&mut packet).unwrap();
+            self.rtp.send_to(&packet, call.ports().rtp).unwrap();
+        }
+    }
+
+    fn hear(&self) -> u16 {
+        let mut datagram = [0; 2048];
+        let length = self.rtp.recv(&mut datagram).expect("media comes");
+        rtp::Packet::parse(&datagram[..length]).unwrap().sequence()
+    }
+
+    fn hear_many(&self, numbers: std::ops::Range<u16>) {
+        numbers.for_each(|number| assert_eq!(self.hear(), number));
+    }
+
+    fn told(&self) -> u8 {
+        let mut datagram = [0; 2048];
+        self.floor.recv(&mut datagram).expect("a floor message comes");
+        datagram[0] & 0x1f
+    }
+
+    /// Nothing more comes: everything that could was sent before the answer that this follows.
+    fn silent(&self) {
+        self.rtp.set_nonblocking(true).unwrap();
+        assert!(self.rtp.recv(&mut [0; 2048]).is_err(), "nothing comes after leaving");
+    }
+}
+
+#[tokio::test]
+async fn a_late_participant_hears_floor_retained_and_live() {
+    let relay = start(2);
+    for owner in 0..2 {
+        let call = relay.open_call(Arc::from(format!("call-{owner}")), CallSettings::default()).unwrap();
+        let ana = enter(&call, "sip:ana@a", vec![]).await;
+        let ben = enter(&call, "sip:ben@a", vec![]).await;
+        let answer = call.floor(ana.slot, ana.entry, FloorAction::Request { priority: 0 }).await.unwrap();
+        assert_eq!(answer.result, FloorResult::Granted);
+        ana.talk(&call, 0..20);
+        ben.hear_many(0..20);
+        let eva = enter(&call, "sip:eva@a", vec![ResumePoint { ssrc: ana.ssrc, sequence: 9 }]).await;
+        assert_eq!(eva.told(), 18, "Floor Taken, acknowledgement wanted");
+        ana.talk(&call, 20..25);
+        eva.hear_many(10..25);
+        ben.hear_many(20..25);
+        call.leave(ben.slot, ben.entry).await.unwrap();
+        ana.talk(&call, 25..30);
+        eva.hear_many(25..30);
+        ben.silent();
+        let status = call.status();
+        assert_eq!(status.floor.talker.as_deref(), Some("sip:ana@a"));
+        assert_eq!(status.newest.map(|media| media.sequence), Some(29));
+        call.close().await.unwrap();
+        ana.talk(&call, 30..31);
+    }
+    relay.stop();
+}
+
+#[tokio::test]
+async fn one_leg_address_serves_calls_of_two_workers() {
+    let relay = start(2);
+    let calls: Vec<Call> =
+        (0..2).map(|n| relay.open_call(Arc::from(format!("{n}")), CallSettings::default()).unwrap()).collect();
+    assert_ne!(calls[0].ports(), calls[1].ports());
+    let (rtp, floor) = (socket(), socket());
+    let mut talkers = vec![];
+    for call in &calls {
+        let listener = describe("sip:eva@a", &rtp, &floor, call.assign_ssrc());
+        call.enter(listener).await.unwrap();
+        let ana = enter(call, "sip:ana@a", vec![]).await;
+        call.floor(ana.slot, ana.entry, FloorAction::Request { priority: 0 }).await.unwrap();
+        talkers.push(ana);
+    }
+    for (call, ana) in calls.iter().zip(&talkers) {
+        ana.talk(call, 0..10);
+        let mut datagram = [0; 2048];
+        for number in 0..10 {
+            let (length, from) = rtp.recv_from(&mut datagram).expect("media comes");
+            let packet = rtp::Packet::parse(&datagram[..length]).unwrap();
+            assert_eq!((packet.ssrc(), packet.sequence(), from), (ana.ssrc, number, call.ports().rtp));
+        }
+    }
+    relay.stop();
+}
+
+#[tokio::test]
+async fn strangers_are_counted_and_cost_nobody_a_packet() {
+    let relay = start(1);
+    let call = relay.open_call(Arc::from("call"), CallSettings::default()).unwrap();
+    let ana = enter(&call, "sip:ana@a", vec![]).await;
+    let ben = enter(&call, "sip:ben@a", vec![]).await;
+    call.floor(ana.slot, ana.entry, FloorAction::Request { priority: 0 }).await.unwrap();
+    let stranger = Client { rtp: socket(), floor: socket(), ssrc: ana.ssrc, slot: ana.slot, entry: 0 };
+    stranger.talk(&call, 0..50);
+    Client { ssrc: Ssrc(ana.ssrc.0 ^ 1), rtp: ana.rtp.try_clone().unwrap(), ..stranger }.talk(&call, 0..20);
+    for length in 0..60 {
+        ana.rtp.send_to(&vec![0x80; length], call.ports().rtp).unwrap();
+        ana.floor.send_to(&vec![0x80; length], call.ports().floor).unwrap();
+    }
+    ana.talk(&call, 0..100);
+    ben.hear_many(0..100);
+    // The owner answers this behind everything else that came to its floor socket.
+    let release = message::Message::Release { indicator: None };
+    let mut datagram = [0; 64];
+    let packet = message::Packet { ssrc: ben.ssrc, acknowledge: true, message: release };
+    let length = packet.write(&mut datagram).unwrap();
+    ben.floor.send_to(&datagram[..length], call.ports().floor).unwrap();
+    while ben.told() != message::Kind::Ack.number() {}
+    let metrics = relay.metrics();
+    let count = |cause: &str| {
+        let of = |metric: &&relay::metrics::Metric| metric.labels.iter().any(|(_, value)| value == cause);
+        metrics.iter().find(of).expect("the cause is counted").value
+    };
+    assert_eq!((count("rtp-stranger"), count("rtp-wrong-ssrc")), (50.0, 20.0 + 48.0));
+    assert_eq!(count("rtp-malformed"), 12.0);
+    assert!(count("floor-malformed") > 0.0);
+    relay.stop();
+}
