@@ -4,6 +4,9 @@ use relay_core::{Millis, Ssrc, Time};
 
 use crate::{answer::ResumePoint, truth::Truth};
 
+/// A voice is named only this long after its first packet: before, the node may not know it, and nothing could be promised.
+const SETTLED: Millis = Millis(100);
+
 /// What kind of resume vector a caller brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -56,7 +59,9 @@ impl Wish {
 
     /// The resume points that stand for this wish at `now`. Where nobody has talked yet there is little to name.
     pub fn points(self, truth: &Truth, retention: Millis, now: Time) -> Vec<ResumePoint> {
-        let voices = truth.voices();
+        let first_by = now - SETTLED;
+        let settled = |ssrc: &Ssrc| truth.spoken().iter().any(|spoken| spoken.ssrc == *ssrc && spoken.at <= first_by);
+        let voices: Vec<Ssrc> = truth.voices().into_iter().filter(settled).collect();
         let newest = voices.first().copied();
         let strange = |ssrc| ResumePoint { ssrc, sequence: 4711 };
         match self {
@@ -98,6 +103,7 @@ fn heard(truth: &Truth, ssrc: Ssrc, back: u16, now: Time) -> Option<ResumePoint>
 /// The newest packet that is at least half a second too old for retention, or the oldest there is.
 fn before(truth: &Truth, retention: Millis, now: Time) -> Option<ResumePoint> {
     let too_old = now - retention - Millis(500);
-    let spoken = truth.spoken().iter().rev().find(|spoken| spoken.at < too_old).or(truth.spoken().first())?;
+    let oldest = truth.spoken().first().filter(|spoken| spoken.at + SETTLED <= now);
+    let spoken = truth.spoken().iter().rev().find(|spoken| spoken.at < too_old).or(oldest)?;
     Some(ResumePoint { ssrc: spoken.ssrc.0, sequence: spoken.sequence.0 })
 }
