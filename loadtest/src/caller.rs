@@ -93,6 +93,7 @@ impl Caller {
             name: who.name,
             user: who.user.clone(),
             talks: who.talks,
+            acknowledges: who.acknowledges,
             asked: Time::ZERO,
             answered: Time::ZERO,
             resume: Vec::new(),

@@ -28,6 +28,8 @@ pub struct Record {
     pub user: Arc<str>,
     /// Whether this caller talks in the call: whoever has the floor is granted it, and never told that it is taken.
     pub talks: bool,
+    /// Whether this caller answers with Floor Ack.
+    pub acknowledges: bool,
     /// When it asked to enter.
     pub asked: Time,
     /// When it had the answer.
@@ -109,6 +111,8 @@ pub enum Promise {
     FloorFirst,
     /// The first state of the floor asks for a Floor Ack.
     FloorAcknowledged,
+    /// A state that is not acknowledged is repeated on the schedule; one that is acknowledged is not.
+    FloorRepeated,
     /// The floor was as it is told, from the entry to the end.
     FloorTrue,
     /// Message sequence numbers increase; a copy says the same, and comes at most four times.

@@ -288,6 +288,7 @@ impl Caller {
             name,
             user: user.clone(),
             talks,
+            acknowledges,
             asked: Time::ZERO,
             answered: Time::ZERO,
             resume: Vec::new(),

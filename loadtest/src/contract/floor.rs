@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use relay_core::{
-    Ssrc,
+    Millis, Ssrc, Time,
     floor::message::{Message, Packet},
 };
 
@@ -17,8 +17,12 @@ use crate::{
 /// Sends of one state under one number: the first and four repetitions.
 const SENDS_MAX: usize = 5;
 
+/// When a state that nobody acknowledges is sent again, counted from its first send. Milliseconds.
+const REPEATS: [u32; 4] = [100, 300, 700, 1700];
+
 /// A state of the floor as one message tells it.
 struct Told {
+    at: Time,
     number: u16,
     holder: Option<Holder>,
     acknowledge: bool,
@@ -30,7 +34,7 @@ pub(super) fn judge(truth: &Truth, record: &Record, answer: &LateEntry, terms: &
     if malformed > 0 {
         broken.push(Break::new(Promise::WellFormed, format!("{malformed} datagrams hold no floor message")));
     }
-    let told: Vec<Told> = floor().flat_map(Heard::messages).filter_map(|packet| Told::read(&packet)).collect();
+    let told: Vec<Told> = floor().flat_map(Told::read_all).collect();
     let Some(first) = told.first() else {
         broken.push(Break::new(Promise::FloorTold, "no Floor Taken or Floor Idle came"));
         return;
@@ -38,11 +42,12 @@ pub(super) fn judge(truth: &Truth, record: &Record, answer: &LateEntry, terms: &
     judge_first(record, first, broken);
     judge_answer(answer, first, broken);
     judge_numbers(&told, broken);
+    judge_repeats(record, &told, terms, broken);
     judge_story(truth, record, &told, terms, broken);
 }
 
 fn judge_first(record: &Record, first: &Told, broken: &mut Vec<Break>) {
-    let is_state = |heard: &Heard| heard.messages().any(|packet| Told::read(&packet).is_some());
+    let is_state = |heard: &Heard| Told::read_all(heard).next().is_some();
     let state = record.capture.iter().position(|heard| heard.channel == Channel::Floor && is_state(heard));
     let media = record.capture.iter().position(|heard| heard.channel == Channel::Media);
     if let (Some(state), Some(media)) = (state, media)
@@ -84,6 +89,30 @@ fn judge_numbers(told: &[Told], broken: &mut Vec<Break>) {
     }
 }
 
+/// The schedule holds from the first send of a state that asks for a Floor Ack until the next state.
+fn judge_repeats(record: &Record, told: &[Told], terms: &Terms, broken: &mut Vec<Break>) {
+    let end = record.capture.last().map_or(record.answered, |heard| heard.at);
+    let states: Vec<&[Told]> = told.chunk_by(|before, after| before.number == after.number).collect();
+    for (state, next) in states.iter().zip(states.iter().skip(1).map(Some).chain([None])) {
+        let Some(first) = state.first().filter(|first| first.acknowledge) else { continue };
+        let until = next.and_then(|next| next.first()).map_or(end, |next| next.at);
+        // An acknowledgement leaves as soon as the caller knows its own SSRC, which the answer tells.
+        let answerable = first.at.max(record.answered);
+        let due = REPEATS.iter().filter(|offset| first.at + Millis(**offset) + terms.slack < until).count();
+        let least = if record.acknowledges { 1 } else { 1 + due };
+        let late = state.iter().filter(|copy| copy.at > answerable + Millis(REPEATS[0]) + terms.slack).count();
+        if state.len() < least {
+            let (sends, held) = (state.len(), until.since(first.at).0);
+            let how =
+                format!("number {} came {sends} times in {held} ms without Floor Ack, {least} are due", first.number);
+            broken.push(Break::new(Promise::FloorRepeated, how));
+        } else if record.acknowledges && late > 0 {
+            let how = format!("number {} came again {late} times after its Floor Ack", first.number);
+            broken.push(Break::new(Promise::FloorRepeated, how));
+        }
+    }
+}
+
 /// What the caller was told, copies and repetitions taken together, must be what happened from its entry to the end.
 fn judge_story(truth: &Truth, record: &Record, told: &[Told], terms: &Terms, broken: &mut Vec<Break>) {
     let mut heard: Vec<Option<Holder>> = told.iter().map(|told| told.holder.clone()).collect();
@@ -118,7 +147,11 @@ fn words(holder: &Option<Holder>) -> String {
 }
 
 impl Told {
-    fn read(packet: &Packet<'_>) -> Option<Told> {
+    fn read_all(heard: &Heard) -> impl Iterator<Item = Told> {
+        heard.messages().filter_map(|packet| Told::read(&packet, heard.at))
+    }
+
+    fn read(packet: &Packet<'_>, at: Time) -> Option<Told> {
         let (number, holder) = match packet.message {
             Message::Taken { granted_party, audio_ssrc, message_sequence_number, .. } => {
                 let user: Arc<str> = granted_party.unwrap_or_default().into();
@@ -127,6 +160,6 @@ impl Told {
             Message::Idle { message_sequence_number, .. } => (message_sequence_number, None),
             _ => return None,
         };
-        Some(Told { number, holder, acknowledge: packet.acknowledge })
+        Some(Told { at, number, holder, acknowledge: packet.acknowledge })
     }
 }

@@ -106,6 +106,7 @@ fn record(truth: &Truth, at: u64, place: usize, resume: &[(Ssrc, u64)]) -> Recor
         name: "eva".into(),
         user: "sip:eva@a.example".into(),
         talks: false,
+        acknowledges: true,
         asked: ms(at),
         answered: ms(at + 1),
         resume: resume.iter().map(|(ssrc, sequence)| ResumePoint { ssrc: ssrc.0, sequence: *sequence }).collect(),
@@ -274,6 +275,30 @@ fn wrong_numbers_and_too_many_copies_are_noticed() {
         let copy = record.capture[0].clone();
         (0..5).for_each(|_| record.capture.insert(1, copy.clone()));
     });
+}
+
+#[test]
+fn a_state_without_floor_ack_must_be_repeated_and_one_with_it_must_not() {
+    let copies = |record: &mut Record, times: &[u64]| {
+        let copy = record.capture[0].clone();
+        record.capture.extend(times.iter().map(|at| Heard { at: ms(*at), ..copy.clone() }));
+        record.capture.sort_by_key(|heard| heard.at);
+    };
+    // Told at 491 ms, acknowledged at once: a copy at 591 ms may be on its way, one at 791 ms may not.
+    check(&[], |record| copies(record, &[591]));
+    check(&[Promise::FloorRepeated], |record| copies(record, &[591, 791]));
+    // The same without acknowledgement: 591 ms and 791 ms are due before the floor changes at 902 ms.
+    let silent = |record: &mut Record, times: &[u64]| {
+        record.acknowledges = false;
+        // Later states are told to somebody who is known not to answer; nothing is asked of him any more.
+        for heard in record.capture.iter_mut().skip(1).filter(|heard| heard.channel == Channel::Floor) {
+            heard.bytes[0] &= !0x10;
+        }
+        copies(record, times);
+    };
+    check(&[], |record| silent(record, &[591, 791]));
+    check(&[Promise::FloorRepeated], |record| silent(record, &[591]));
+    check(&[Promise::FloorRepeated], |record| silent(record, &[]));
 }
 
 #[test]

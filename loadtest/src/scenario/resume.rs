@@ -107,3 +107,58 @@ fn before(truth: &Truth, retention: Millis, now: Time) -> Option<ResumePoint> {
     let spoken = truth.spoken().iter().rev().find(|spoken| spoken.at < too_old).or(oldest)?;
     Some(ResumePoint { ssrc: spoken.ssrc.0, sequence: spoken.sequence.0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use relay_core::rtp;
+
+    const ANA: Ssrc = Ssrc(1);
+    const BEN: Ssrc = Ssrc(2);
+
+    /// Ana says packets 65,530 to 65,579 in the first second, Ben 0 to 49 in the second.
+    fn truth() -> Truth {
+        let mut truth = Truth::default();
+        for (ssrc, from, first) in [(ANA, 0, 65_530u16), (BEN, 1000, 0)] {
+            for number in 0..50 {
+                let header = rtp::Header {
+                    marker: false,
+                    payload_type: 96.try_into().unwrap(),
+                    sequence: first.wrapping_add(number),
+                    timestamp: 0,
+                    ssrc,
+                };
+                let mut bytes = [0; rtp::HEADER_SIZE];
+                header.write(&mut bytes).unwrap();
+                let at = Time::ZERO + Millis(from + 20 * u32::from(number));
+                truth.speak(&"sip:x@a.example".into(), &rtp::Packet::parse(&bytes).unwrap(), at);
+            }
+        }
+        truth
+    }
+
+    fn points(wish: Wish, now_ms: u32) -> Vec<(u32, u64)> {
+        let points = wish.points(&truth(), Millis(1000), Time::ZERO + Millis(now_ms));
+        points.iter().map(|point| (point.ssrc, point.sequence)).collect()
+    }
+
+    #[test]
+    fn each_wish_names_what_its_word_says() {
+        assert_eq!(points(Wish::Nothing, 1500), []);
+        assert_eq!(points(Wish::Inside { back: 0 }, 1500), [(2, 25)]);
+        assert_eq!(points(Wish::Inside { back: 10 }, 1500), [(2, 15)]);
+        assert_eq!(points(Wish::Inside { back: 99 }, 1500), [(2, 0)], "no further than its first packet");
+        assert_eq!(points(Wish::Several { back: 5 }, 1500), [(2, 20), (1, 65_579)]);
+        assert_eq!(points(Wish::Ahead { by: 7 }, 1500), [(2, 32)]);
+        assert_eq!(points(Wish::Unknown { ssrc: 9 }, 1500), [(9, 4711)]);
+        assert_eq!(points(Wish::UnknownToo { ssrc: 9, back: 1 }, 1500), [(9, 4711), (2, 24)]);
+        assert_eq!(points(Wish::Before, 1900), [(1, 65_530 + 19)], "said before 400 ms: half a second too old");
+    }
+
+    #[test]
+    fn a_voice_that_has_just_begun_is_not_named() {
+        assert_eq!(points(Wish::Inside { back: 0 }, 1099), [(1, 65_579)]);
+        assert_eq!(points(Wish::Inside { back: 0 }, 1100), [(2, 5)]);
+        assert_eq!(points(Wish::Before, 99), []);
+    }
+}

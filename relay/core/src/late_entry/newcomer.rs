@@ -85,6 +85,11 @@ impl Newcomer {
         self.withhold_until
     }
 
+    /// A voice of its own user has begun.
+    pub fn leave_out(&mut self, own: crate::Ssrc) {
+        self.plan.leave_out(own);
+    }
+
     /// What it gets.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -73,6 +73,11 @@ impl Plan {
         })
     }
 
+    /// A voice of its own user has begun.
+    pub fn leave_out(&mut self, own: Ssrc) {
+        self.skips.push(Skip::Own(own));
+    }
+
     /// Whether an SSRC is withheld: the newcomer cannot be served with everybody else yet.
     pub fn withholds(&self) -> bool {
         self.skips.iter().any(|skip| matches!(skip, Skip::Withheld(..)))
@@ -134,7 +139,7 @@ impl Plan {
                 self.start = kept.oldest();
                 self.missed.push((point.ssrc, Sequence(heard.0 + 1), voice.newest));
             }
-            (None, None) => {}
+            (None, None) => self.start = kept.oldest(),
         }
     }
 }
