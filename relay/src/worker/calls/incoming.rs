@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use relay_core::{call::Input, floor::message, rtcp, rtp};
+use relay_core::{Ssrc, call::Input, floor::message, roster::Leg, rtcp, rtp};
 
 use super::Calls;
-use crate::worker::{legs::Floor, sockets::Kind};
+use crate::worker::{legs::Bound, sockets::Kind};
 
 impl Calls {
     /// Receives one batch from a socket. True if the batch was full: more may be waiting.
@@ -35,14 +35,26 @@ impl Calls {
         let Ok(packet) = rtp::Packet::parse_protected(datagram) else {
             return self.counters.rtp_malformed.add(1);
         };
-        let Some(bound) = self.legs.media(from, packet.ssrc()) else {
+        let leg = self.leg_of(packet.ssrc());
+        let Some((bound, _)) = leg.filter(|(_, leg)| leg.rtp == from) else {
             let known = self.legs.knows(from);
             let counter = if known { &self.counters.rtp_wrong_ssrc } else { &self.counters.rtp_stranger };
             return counter.add(1);
         };
-        if let Some(running) = self.running.get_mut(bound.call).and_then(Option::as_mut) {
-            running.call.handle(Input::Media { slot: bound.slot, packet }, self.now);
-            self.mark(bound.call);
+        self.tell(bound, Input::Media { slot: bound.slot, packet });
+    }
+
+    /// Who was given the SSRC, and on which leg it takes part.
+    fn leg_of(&self, ssrc: Ssrc) -> Option<(Bound, Leg)> {
+        let bound = self.legs.participant(ssrc)?;
+        let running = self.running.get(bound.call as usize)?.as_ref()?;
+        running.call.bound(bound.slot).map(|(_, leg, _)| (bound, leg))
+    }
+
+    fn tell(&mut self, bound: Bound, input: Input<'_>) {
+        if let Some(running) = self.running.get_mut(bound.call as usize).and_then(Option::as_mut) {
+            running.call.handle(input, self.now);
+            self.mark(bound.call as usize);
         }
     }
 
@@ -55,7 +67,7 @@ impl Calls {
             self.counters.rtcp_stranger.add(1);
         }
         for bound in legs {
-            if let Some(running) = self.running.get_mut(bound.call).and_then(Option::as_mut) {
+            if let Some(running) = self.running.get_mut(bound.call as usize).and_then(Option::as_mut) {
                 running.call.handle(Input::Heard { slot: bound.slot }, self.now);
             }
         }
@@ -74,22 +86,17 @@ impl Calls {
                     continue;
                 }
             };
-            let bound = match self.legs.floor(from, packet.ssrc, self.now) {
-                Floor::From(bound) => bound,
-                Floor::TooMany => {
-                    self.counters.floor_rate.add(1);
-                    continue;
-                }
-                Floor::Stranger => {
-                    self.counters.floor_stranger.add(1);
-                    continue;
-                }
+            let leg = self.leg_of(packet.ssrc);
+            let Some((bound, _)) = leg.filter(|(_, leg)| leg.floor == Some(from)) else {
+                self.counters.floor_stranger.add(1);
+                continue;
             };
-            self.counters.floor_received.add(1);
-            if let Some(running) = self.running.get_mut(bound.call).and_then(Option::as_mut) {
-                running.call.handle(Input::Floor { slot: bound.slot, packet }, self.now);
-                self.mark(bound.call);
+            if !self.legs.allows_floor(packet.ssrc, self.now) {
+                self.counters.floor_rate.add(1);
+                continue;
             }
+            self.counters.floor_received.add(1);
+            self.tell(bound, Input::Floor { slot: bound.slot, packet });
         }
     }
 }
