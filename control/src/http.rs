@@ -116,6 +116,3 @@ async fn not_found(uri: axum::http::Uri) -> Problem {
 async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
     Refused::new(Cause::MethodNotAllowed, uri.path(), format!("{} has no {method}", uri.path())).into()
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,14 @@
+//! API v1 over HTTP, against a real node on free ports.
+
+#[path = "api/client.rs"]
+mod client;
+#[path = "api/entering.rs"]
+mod entering;
+#[path = "api/groups.rs"]
+mod groups;
+#[path = "api/legs.rs"]
+mod legs;
+#[path = "api/node.rs"]
+mod node;
+#[path = "api/refusals.rs"]
+mod refusals;
