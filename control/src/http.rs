@@ -64,8 +64,8 @@ impl Face {
 }
 
 /// Serves until `stopping` says so.
-pub(crate) async fn serve(listener: TcpListener, face: Arc<Face>, mut stopping: watch::Receiver<bool>) {
-    let listener = listener.tap_io(|connection| {
+pub(crate) async fn serve(socket: TcpListener, face: Arc<Face>, mut stopping: watch::Receiver<bool>) {
+    let socket = socket.tap_io(|connection| {
         // A late entry waits for no delayed acknowledgement.
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!("TCP_NODELAY not set: {error}");
@@ -75,7 +75,7 @@ pub(crate) async fn serve(listener: TcpListener, face: Arc<Face>, mut stopping: 
         // An error means that the node is gone, which ends this just as well.
         _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    let served = axum::serve(listener, router(face)).with_graceful_shutdown(stopped).await;
+    let served = axum::serve(socket, router(face)).with_graceful_shutdown(stopped).await;
     if let Err(error) = served {
         tracing::error!("HTTP ended: {error}");
     }

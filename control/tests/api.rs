@@ -1,4 +1,5 @@
 //! API v1 over HTTP, against a real node on free ports.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 #[path = "api/client.rs"]
 mod client;

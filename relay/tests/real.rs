@@ -1,4 +1,5 @@
 //! The media plane on real sockets: a talker, an early and a late participant, as control would enter them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 

@@ -58,18 +58,18 @@ fn only_this_machine_and_its_own_pages_may_ask() {
 }
 
 #[test]
-fn members_only_and_listeners_listen() {
+fn members_take_part_and_some_only_listen() {
     let stage = Stage::new();
     let (ana, leo) = (Client::new(), Client::new());
     stage.start("sip:eva@a", &ana).is_problem(403, "not-a-member");
     let started = stage.start("sip:ana@a", &ana);
     stage.post(&format!("{}/participants", started.call()), leo.body("sip:eva@a")).is_problem(403, "not-a-member");
-    let listener = stage.start("sip:leo@a", &leo);
-    assert_eq!(listener.body["late_entry"]["floor"]["may_request"], false);
+    let leo_there = stage.start("sip:leo@a", &leo);
+    assert_eq!(leo_there.body["late_entry"]["floor"]["may_request"], false);
     stage
-        .post(&format!("{}/floor", listener.participant()), json!({"action": "request"}))
+        .post(&format!("{}/floor", leo_there.participant()), json!({"action": "request"}))
         .is_problem(403, "receive-only");
-    let released = stage.post(&format!("{}/floor", listener.participant()), json!({"action": "release"}));
+    let released = stage.post(&format!("{}/floor", leo_there.participant()), json!({"action": "release"}));
     assert_eq!(released.body["result"], "released");
 }
 
