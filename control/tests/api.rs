@@ -13,3 +13,5 @@ mod legs;
 mod node;
 #[path = "api/refusals.rs"]
 mod refusals;
+#[path = "api/silence.rs"]
+mod silence;

@@ -16,7 +16,11 @@ struct Client {
 }
 
 fn start(workers: usize) -> Relay {
-    let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers, calls_max: 16 };
+    start_at("127.0.0.1:0", workers)
+}
+
+fn start_at(media: &str, workers: usize) -> Relay {
+    let config = Config { media: media.parse().unwrap(), workers, calls_max: 16 };
     Relay::start(config).expect("loopback is there").0
 }
 

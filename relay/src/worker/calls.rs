@@ -2,6 +2,7 @@
 
 mod incoming;
 mod letters;
+mod strangers;
 
 use std::{
     cmp::Reverse,
@@ -19,6 +20,8 @@ use relay_core::{
 };
 use relay_table::{Change, Look, Row};
 use tokio::sync::{mpsc, oneshot};
+
+use strangers::Strangers;
 
 use super::{
     legs::{Bound, Legs},
@@ -47,6 +50,7 @@ pub(super) struct Calls {
     /// Calls that have something to hand out, in turn.
     busy: VecDeque<usize>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
+    strangers: Strangers,
 }
 
 /// A call that runs here.
@@ -85,6 +89,7 @@ impl Calls {
             running: Vec::new(),
             busy: VecDeque::new(),
             wakes: BinaryHeap::new(),
+            strangers: Strangers::default(),
         }
     }
 

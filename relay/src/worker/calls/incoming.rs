@@ -33,13 +33,15 @@ impl Calls {
     fn rtp(&mut self, from: SocketAddr, datagram: &[u8]) {
         // Media is opaque: under SRTP the padding count is encrypted.
         let Ok(packet) = rtp::Packet::parse_protected(datagram) else {
-            return self.counters.rtp_malformed.add(1);
+            return self.strangers.drop_one(from, "no RTP", &self.counters.rtp_malformed);
         };
         let leg = self.leg_of(packet.ssrc());
         let Some((bound, _)) = leg.filter(|(_, leg)| leg.rtp == from) else {
-            let known = self.legs.knows(from);
-            let counter = if known { &self.counters.rtp_wrong_ssrc } else { &self.counters.rtp_stranger };
-            return counter.add(1);
+            let (why, counter) = match self.legs.knows(from) {
+                true => ("RTP under an SSRC that was not given to this leg", &self.counters.rtp_wrong_ssrc),
+                false => ("RTP from no leg", &self.counters.rtp_stranger),
+            };
+            return self.strangers.drop_one(from, why, counter);
         };
         self.tell(bound, Input::Media { slot: bound.slot, packet });
     }
@@ -60,11 +62,11 @@ impl Calls {
 
     fn rtcp(&mut self, from: SocketAddr, datagram: &[u8]) {
         if !rtcp::valid_compound(datagram) {
-            return self.counters.rtcp_malformed.add(1);
+            return self.strangers.drop_one(from, "no RTCP", &self.counters.rtcp_malformed);
         }
         let legs = self.legs.rtcp(from);
         if legs.is_empty() {
-            self.counters.rtcp_stranger.add(1);
+            self.strangers.drop_one(from, "RTCP from no leg", &self.counters.rtcp_stranger);
         }
         for bound in legs {
             if let Some(running) = self.running.get_mut(bound.call as usize).and_then(Option::as_mut) {
@@ -78,21 +80,21 @@ impl Calls {
             let packet = match item {
                 Ok(message::Item::Packet(packet)) => packet,
                 Ok(message::Item::Skipped(_)) => {
-                    self.counters.floor_skipped.add(1);
+                    self.strangers.drop_one(from, "a message of no use here", &self.counters.floor_skipped);
                     continue;
                 }
                 Err(_) => {
-                    self.counters.floor_malformed.add(1);
+                    self.strangers.drop_one(from, "no floor message", &self.counters.floor_malformed);
                     continue;
                 }
             };
             let leg = self.leg_of(packet.ssrc);
             let Some((bound, _)) = leg.filter(|(_, leg)| leg.floor == Some(from)) else {
-                self.counters.floor_stranger.add(1);
+                self.strangers.drop_one(from, "a floor message from no leg", &self.counters.floor_stranger);
                 continue;
             };
             if !self.legs.allows_floor(packet.ssrc, self.now) {
-                self.counters.floor_rate.add(1);
+                self.strangers.drop_one(from, "more floor messages than a leg may send", &self.counters.floor_rate);
                 continue;
             }
             self.counters.floor_received.add(1);
