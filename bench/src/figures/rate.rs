@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use relay::{Call, CallSettings, Config, FloorAction, Relay};
+use relay::{Call, CallSettings, Config, FloorAction, FloorSettings, Relay};
 use relay_core::{Millis, Ssrc, roster, rtp};
 
 use super::{Must, Options, Row, pin};
@@ -39,6 +39,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Enters everybody. Their legs end in `sinks`.
     pub(super) async fn set(sinks: &Sinks, settings: CallSettings) -> Stage {
+        // One burst for as long as it takes: a revoked floor would be measured as a slow one.
+        let floor = FloorSettings { max_burst_s: 3600, ..settings.floor.clone() };
+        let settings = CallSettings { floor, ..settings };
         let config = Config { media: "127.0.0.1:0".parse().expect("an address"), workers: 1, calls_max: 16 };
         let (relay, _) = Relay::start(config).expect("the relay starts");
         let call = relay.open_call(Arc::from("bench"), settings).expect("a call");
