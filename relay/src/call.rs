@@ -20,7 +20,7 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{
     CallSettings, Exhausted, Ports,
     mail::{Letterbox, Mail},
-    node::Ssrcs,
+    node::{Ssrcs, Ticket},
     status::{Snapshot, StatusReader},
 };
 
@@ -41,8 +41,8 @@ pub(crate) struct Shared {
     pub(crate) status: StatusReader,
     pub(crate) clock: crate::clock::Clock,
     pub(crate) ssrcs: Arc<Ssrcs>,
-    /// The roster's one writer; `None` once the call has ended.
-    pub(crate) writer: Mutex<Option<Writer<Participant>>>,
+    /// The roster's one writer, and the call's place among the node's calls; `None` once the call has ended.
+    pub(crate) writer: Mutex<Option<(Writer<Participant>, Ticket)>>,
 }
 
 /// A participant entered, or its leg was replaced.
@@ -316,14 +316,14 @@ impl Call {
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Writer<Participant>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Writer<Participant>, Ticket)>> {
         // Every edit is complete or not begun: a panic elsewhere leaves nothing half done.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works with the roster's writer; `None` once the call has ended.
     fn with<R>(&self, work: impl FnOnce(&mut Writer<Participant>) -> R) -> Option<R> {
-        self.lock().as_mut().map(work)
+        self.lock().as_mut().map(|(writer, _)| work(writer))
     }
 }
 

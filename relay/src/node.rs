@@ -34,6 +34,7 @@ pub struct Relay {
 struct Shared {
     clock: Clock,
     calls_max: usize,
+    calls: Arc<AtomicUsize>,
     workers: Vec<Worker>,
     table: Table<Participant>,
     next_worker: AtomicUsize,
@@ -102,7 +103,7 @@ impl Relay {
     pub fn start(config: Config) -> Result<(Relay, mpsc::UnboundedReceiver<Event>), StartError> {
         assert!(config.workers > 0, "a relay without workers serves nobody");
         let clock = Clock::start();
-        let rows = config.calls_max.clamp(1, 1 << 20) as u32;
+        let rows = (2 * config.calls_max).clamp(1, 1 << 20) as u32;
         let (table, readers) = table(Limits { rows, ..Limits::default() }, config.workers);
         let (events, receiver) = mpsc::unbounded_channel();
         let sockets: Vec<Sockets> =
@@ -119,6 +120,7 @@ impl Relay {
         let shared = Shared {
             clock,
             calls_max: config.calls_max,
+            calls: Arc::default(),
             workers,
             table,
             next_worker: AtomicUsize::new(0),
@@ -138,8 +140,10 @@ impl Relay {
         // Owners in turn: a call's load is not known before anybody talks.
         let owner = self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % self.shared.workers.len();
         let worker = &self.shared.workers[owner];
-        let full = |_| Exhausted { limit: "calls", value: self.shared.calls_max as u64 };
-        let writer = self.shared.table.open(owner, settings.participants_max).map_err(full)?;
+        let full = || Exhausted { limit: "calls", value: self.shared.calls_max as u64 };
+        let ticket = Ticket::take(&self.shared.calls, self.shared.calls_max).ok_or_else(full)?;
+        // Each worker has a row for every call that the node may have, and closed ones that it has not seen closed.
+        let writer = self.shared.table.open(owner, settings.participants_max).map_err(|_| full())?;
         let row = writer.row();
         let (status, reader) = StatusWords::new();
         let floor_ssrc = self.shared.ssrcs.assign(row);
@@ -153,7 +157,7 @@ impl Relay {
             status: reader,
             clock: self.shared.clock,
             ssrcs: Arc::clone(&self.shared.ssrcs),
-            writer: Mutex::new(Some(writer)),
+            writer: Mutex::new(Some((writer, ticket))),
         };
         Ok(Call { shared: Arc::new(shared) })
     }
@@ -218,6 +222,24 @@ impl Drop for Shared {
 impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Relay({} workers)", self.shared.workers.len())
+    }
+}
+
+/// One of the calls that a node may have at once; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket(Arc<AtomicUsize>);
+
+impl Ticket {
+    fn take(calls: &Arc<AtomicUsize>, most: usize) -> Option<Ticket> {
+        let more = |calls: usize| (calls < most).then_some(calls + 1);
+        calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Ticket(Arc::clone(calls)))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

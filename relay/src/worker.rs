@@ -122,6 +122,7 @@ impl Worker {
             more |= self.receive(ready, kind);
         }
         self.calls.expire();
+        self.calls.report();
         for piece in 1..=PIECES {
             if !self.calls.work() {
                 return if more { Turn::Busy } else { Turn::Idle };

@@ -1,4 +1,5 @@
 //! The media plane on real sockets: a talker, an early and a late participant, as control would enter them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
@@ -15,7 +16,11 @@ struct Client {
 }
 
 fn start(workers: usize) -> Relay {
-    let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers, calls_max: 16 };
+    start_at("127.0.0.1:0", workers)
+}
+
+fn start_at(media: &str, workers: usize) -> Relay {
+    let config = Config { media: media.parse().unwrap(), workers, calls_max: 16 };
     Relay::start(config).expect("loopback is there").0
 }
 

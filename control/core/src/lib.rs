@@ -1,3 +1,18 @@
-//! Rules of the control plane.
+//! Rules of the control plane of an MC system: groups and their members, legs, and why something is refused.
+//!
+//! It refuses to know: HTTP, sockets, clocks, the media plane's threads.
+//!
+//! 1. A rule answers with a `Refused` that names a cause from one table; faces only translate it.
+//! 2. A document is checked once, when it comes in; what is stored is right.
+//! 3. The key of membership is the primary MC service ID.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod cause;
+pub mod ended;
+pub mod group;
+pub mod leg;
+
+pub use cause::{Cause, Refused};

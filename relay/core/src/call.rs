@@ -253,7 +253,7 @@ pub struct Call<A> {
     next_settings: Option<Settings>,
     floor_ssrc: Ssrc,
     general: General<Slot>,
-    seats: Vec<Option<alloc::boxed::Box<Seat<A>>>>,
+    seats: Vec<Option<alloc::boxed::Box<Seat>>>,
     participants: usize,
     kept: Retention,
     voices: BTreeMap<Ssrc, Voice>,
@@ -356,11 +356,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.settle();
     }
 
-    fn seat(&self, slot: Slot) -> Option<&Seat<A>> {
+    fn seat(&self, slot: Slot) -> Option<&Seat> {
         self.seats.get(slot.index())?.as_deref()
     }
 
-    fn seat_mut(&mut self, slot: Slot) -> Option<&mut Seat<A>> {
+    fn seat_mut(&mut self, slot: Slot) -> Option<&mut Seat> {
         self.seats.get_mut(slot.index())?.as_deref_mut()
     }
 }

@@ -2,6 +2,7 @@
 
 mod incoming;
 mod letters;
+mod strangers;
 
 use std::{
     cmp::Reverse,
@@ -12,13 +13,15 @@ use std::{
 
 use hashbrown::HashMap;
 use relay_core::{
-    Slot, Ssrc, Time,
+    Slot, Time,
     call::{self, Answer, Input, Output},
     late_entry::Facts,
-    roster::{Leg, Participant},
+    roster::Participant,
 };
 use relay_table::{Change, Look, Row};
 use tokio::sync::{mpsc, oneshot};
+
+use strangers::Strangers;
 
 use super::{
     legs::{Bound, Legs},
@@ -47,6 +50,7 @@ pub(super) struct Calls {
     /// Calls that have something to hand out, in turn.
     busy: VecDeque<usize>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
+    strangers: Strangers,
 }
 
 /// A call that runs here.
@@ -54,8 +58,6 @@ struct Running {
     id: Arc<str>,
     call: call::Call<Address>,
     epoch: u64,
-    /// By slot: the entry that is served there.
-    bound: Vec<Option<(u64, Leg, Ssrc)>>,
     /// Who waits for the facts of an entry.
     expecting: HashMap<u64, oneshot::Sender<Facts>>,
     asking: HashMap<u64, oneshot::Sender<Answer>>,
@@ -87,6 +89,7 @@ impl Calls {
             running: Vec::new(),
             busy: VecDeque::new(),
             wakes: BinaryHeap::new(),
+            strangers: Strangers::default(),
         }
     }
 
@@ -119,31 +122,24 @@ impl Calls {
     pub(super) fn change(&mut self, row: Row, change: Change<'_, Participant>) {
         let (index, now) = (row.index(), self.now);
         let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { return };
-        let (input, slot, now_bound) = match change {
+        let (input, slot, present) = match change {
             Change::Left { slot, .. } => (Input::Leave { slot: Slot(slot) }, slot, None),
             Change::Entered { slot, entry, value } => {
-                let input = Input::Enter { slot: Slot(slot), entry, participant: value.clone() };
-                (input, slot, Some((entry, value.leg, value.audio_ssrc)))
+                (Input::Enter { slot: Slot(slot), entry, participant: value.clone() }, slot, Some(value))
             }
             Change::Replaced { slot, entry, value } => {
-                let input = Input::Replace { slot: Slot(slot), entry, participant: value.clone() };
-                (input, slot, Some((entry, value.leg, value.audio_ssrc)))
+                (Input::Replace { slot: Slot(slot), entry, participant: value.clone() }, slot, Some(value))
             }
         };
-        let bound = Bound { call: index, slot: Slot(slot) };
-        if running.bound.len() <= slot as usize {
-            running.bound.resize(slot as usize + 1, None);
-        }
-        if let Some((entry, leg, ssrc)) = running.bound[slot as usize].take() {
+        let bound = Bound { call: index as u32, slot: Slot(slot) };
+        if let Some((entry, leg, ssrc)) = running.call.bound(bound.slot) {
             self.legs.unbind(bound, leg, ssrc);
             running.expecting.remove(&entry);
         }
-        if let Some((_, leg, ssrc)) = now_bound {
-            self.legs.bind(bound, leg, ssrc, now);
-        } else {
-            running.refused.forget(Slot(slot));
+        match present {
+            Some(participant) => self.legs.bind(bound, participant.leg, participant.audio_ssrc, now),
+            None => running.refused.forget(bound.slot),
         }
-        running.bound[slot as usize] = now_bound;
         running.call.handle(input, now);
     }
 

@@ -146,7 +146,7 @@ impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
     }
 }
 
-impl<A> Seat<A> {
+impl Seat {
     fn lives_until(&self) -> Option<Time> {
         self.who.expires.map(|expires| self.heard + expires)
     }

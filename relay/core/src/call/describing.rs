@@ -12,6 +12,7 @@ use crate::{
         facts::{BurstFacts, FloorFacts, FloorState, MediaFacts},
         plan::Plan,
     },
+    roster::Leg,
     voice::Burst,
 };
 
@@ -51,6 +52,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             overtaken: seat.overtaken,
             age: self.now.since(seat.entered),
         })
+    }
+
+    /// Who is served at a slot: its entry number, leg and SSRC.
+    pub fn bound(&self, slot: Slot) -> Option<(u64, Leg, Ssrc)> {
+        self.seat(slot).map(|seat| (seat.entry, seat.who.leg, seat.who.audio_ssrc))
     }
 
     /// Slots are below this.
@@ -108,7 +114,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             talker: talker.filter(|_| !self.settings.privacy).map(|seat| seat.who.user.clone()),
             audio_ssrc: talker.map(|seat| seat.who.audio_ssrc),
             may_request: seat.is_none_or(|seat| !seat.who.receive_only),
-            message_sequence_number: seat.map_or(0, |seat| seat.msn_to_come(self.general.holder() == slot)),
+            message_sequence_number: seat.map_or(0, |seat| seat.msn),
             since: self.now.since(since),
             queue_length: self.general.queue().len() as u32,
         }
@@ -158,12 +164,5 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             })
         };
         self.bursts.iter().filter_map(sent).collect()
-    }
-}
-
-impl<A> super::Seat<A> {
-    /// The number of the message that tells this newcomer the floor: it is written after the facts are gathered.
-    fn msn_to_come(&self, holds: bool) -> u16 {
-        if holds || self.floor_address.is_none() { self.msn } else { self.msn.wrapping_add(1) }
     }
 }

@@ -118,13 +118,13 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// Retained media follows, as far as it may leave at once, then the answer to control.
     fn serve_from(&mut self, slot: Slot, newcomer: Newcomer) {
         self.counters.entered += 1;
-        let (now, facts) = (self.now, self.facts(Some(slot), Some(newcomer.plan())));
+        let (now, plan) = (self.now, newcomer.plan().clone());
         let Some(seat) = self.seat_mut(slot) else { return };
         seat.newcomer = Some(Box::new(newcomer));
         let (entry, expiry) = (seat.entry, seat.who.expires.map(|expires| now + expires));
         self.newcomers.push(slot);
         self.outbox.push_back(Work::Serve(slot));
-        self.outbox.push_back(Work::Entered(slot, entry, Box::new(facts)));
+        self.outbox.push_back(Work::Entered(slot, entry, Box::new(plan)));
         self.set_alarm(slot, Alarm::Expiry, expiry);
     }
 
@@ -135,12 +135,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         Plan::new(&who.resume, &who.user, &self.voices, &self.kept, running, entry_from)
     }
 
-    fn newcomer_seat(&self, entry: u64, who: roster::Participant) -> Seat<A> {
+    fn newcomer_seat(&self, entry: u64, who: roster::Participant) -> Seat {
         let taken = self.general.holder().is_some();
         Seat {
             entry,
-            rtp: A::from(who.leg.rtp),
-            floor_address: who.leg.floor.map(A::from),
             floor: participant::Participant::enter(taken, &self.settings.floor.timers),
             why: participant::Why::T8,
             msn: 0,
@@ -160,7 +158,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
     }
 
-    fn place(&mut self, slot: Slot, seat: Seat<A>) {
+    fn place(&mut self, slot: Slot, seat: Seat) {
         if self.seats.len() <= slot.index() {
             self.seats.resize_with(slot.index() + 1, || None);
         }
@@ -171,7 +169,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     /// Takes a leg out of everything that could still send to it. Answers the first packet that it was not given.
-    fn withdraw(&mut self, slot: Slot, seat: &mut Seat<A>) -> Order {
+    fn withdraw(&mut self, slot: Slot, seat: &mut Seat) -> Order {
         self.alarms.clear(slot, &mut seat.alarms);
         self.newcomers.retain(|newcomer| *newcomer != slot);
         self.newcomers_due.retain(|newcomer| *newcomer != slot);

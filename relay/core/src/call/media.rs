@@ -198,7 +198,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     pub(super) fn slots_of(&self, ssrc: Ssrc) -> Vec<Slot> {
         let Some(voice) = self.voices.get(&ssrc) else { return Vec::new() };
         let own = |(at, seat): (usize, &Option<_>)| {
-            let seat: &super::Seat<A> = seat.as_deref()?;
+            let seat: &super::Seat = seat.as_deref()?;
             (seat.who.user == voice.user).then_some(Slot(at as u32))
         };
         self.seats.iter().enumerate().filter_map(own).collect()

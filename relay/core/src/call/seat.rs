@@ -11,11 +11,9 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) struct Seat<A> {
+pub(super) struct Seat {
     pub(super) entry: u64,
     pub(super) who: roster::Participant,
-    pub(super) rtp: A,
-    pub(super) floor_address: Option<A>,
     /// Its floor machine.
     pub(super) floor: participant::Participant,
     /// Why its floor machine wants to be woken.
@@ -42,7 +40,7 @@ pub(super) struct Seat<A> {
     pub(super) overtaken: u64,
 }
 
-impl<A> Seat<A> {
+impl Seat {
     /// The request that this participant makes when it asks with `priority`.
     pub(super) fn request(&self, from: crate::Slot, priority: u8, implicit: bool) -> Request<crate::Slot> {
         Request {

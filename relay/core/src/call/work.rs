@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note};
 use crate::{
     Millis, Order, Slot, Time,
-    late_entry::{Facts, newcomer::TICK},
+    late_entry::{Facts, newcomer::TICK, plan::Plan},
 };
 
 /// Something for one participant, or for control, that leaves before anything else does.
@@ -19,7 +19,8 @@ pub(super) enum Work {
     Repeat(Slot),
     /// Retained media, as far as it may leave now.
     Serve(Slot),
-    Entered(Slot, u64, alloc::boxed::Box<Facts>),
+    /// The facts are gathered when it is handed out: behind the media, which is in a hurry.
+    Entered(Slot, u64, alloc::boxed::Box<Plan>),
     Answer(u64, Answer),
     Inactive,
     Expired(Slot, u64),
@@ -62,8 +63,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         loop {
             match self.choose() {
                 Chosen::Floor(slot, length) => {
-                    let address = self.seat(slot).and_then(|seat| seat.floor_address);
-                    let (Some(to), true) = (address, length > 0) else { continue };
+                    let address = self.seat(slot).and_then(|seat| seat.who.leg.floor);
+                    let (Some(to), true) = (address.map(A::from), length > 0) else { continue };
                     self.counters.floor_messages += 1;
                     return Output::Floor { to, message: self.datagram.get(..length).unwrap_or(&[]) };
                 }
@@ -78,7 +79,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     return Output::Distribute { order, packet, targets, slots };
                 }
                 Chosen::Replay(slot) => {
-                    let Some(to) = self.seat(slot).map(|seat| seat.rtp) else { continue };
+                    let Some(to) = self.seat(slot).map(|seat| A::from(seat.who.leg.rtp)) else { continue };
                     return Output::Replay { slot, to, orders: &self.orders, kept: &self.kept };
                 }
                 Chosen::Entered(slot, entry, facts) => return Output::Entered { slot, entry, facts: *facts },
@@ -102,7 +103,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                         return Chosen::Replay(slot);
                     }
                 }
-                Work::Entered(slot, entry, facts) => return Chosen::Entered(slot, entry, facts),
+                Work::Entered(slot, entry, plan) => {
+                    let facts = self.facts(Some(slot), Some(&plan));
+                    return Chosen::Entered(slot, entry, alloc::boxed::Box::new(facts));
+                }
                 Work::Answer(token, answer) => return Chosen::Answer(token, answer),
                 Work::Inactive => return Chosen::Inactive,
                 Work::Expired(slot, entry) => return Chosen::Expired(slot, entry),
@@ -220,7 +224,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             seat.newcomer = None;
             seat.live_from = Some(from);
             seat.own_since = 0;
-            self.distributor.enter(slot, seat.rtp, from);
+            self.distributor.enter(slot, A::from(seat.who.leg.rtp), from);
             self.note_own(slot);
         }
     }

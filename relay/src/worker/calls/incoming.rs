@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use relay_core::{call::Input, floor::message, rtcp, rtp};
+use relay_core::{Ssrc, call::Input, floor::message, roster::Leg, rtcp, rtp};
 
 use super::Calls;
-use crate::worker::{legs::Floor, sockets::Kind};
+use crate::worker::{legs::Bound, sockets::Kind};
 
 impl Calls {
     /// Receives one batch from a socket. True if the batch was full: more may be waiting.
@@ -33,29 +33,43 @@ impl Calls {
     fn rtp(&mut self, from: SocketAddr, datagram: &[u8]) {
         // Media is opaque: under SRTP the padding count is encrypted.
         let Ok(packet) = rtp::Packet::parse_protected(datagram) else {
-            return self.counters.rtp_malformed.add(1);
+            return self.strangers.drop_one(from, "no RTP", &self.counters.rtp_malformed);
         };
-        let Some(bound) = self.legs.media(from, packet.ssrc()) else {
-            let known = self.legs.knows(from);
-            let counter = if known { &self.counters.rtp_wrong_ssrc } else { &self.counters.rtp_stranger };
-            return counter.add(1);
+        let leg = self.leg_of(packet.ssrc());
+        let Some((bound, _)) = leg.filter(|(_, leg)| leg.rtp == from) else {
+            let (why, counter) = match self.legs.knows(from) {
+                true => ("RTP under an SSRC that was not given to this leg", &self.counters.rtp_wrong_ssrc),
+                false => ("RTP from no leg", &self.counters.rtp_stranger),
+            };
+            return self.strangers.drop_one(from, why, counter);
         };
-        if let Some(running) = self.running.get_mut(bound.call).and_then(Option::as_mut) {
-            running.call.handle(Input::Media { slot: bound.slot, packet }, self.now);
-            self.mark(bound.call);
+        self.tell(bound, Input::Media { slot: bound.slot, packet });
+    }
+
+    /// Who was given the SSRC, and on which leg it takes part.
+    fn leg_of(&self, ssrc: Ssrc) -> Option<(Bound, Leg)> {
+        let bound = self.legs.participant(ssrc)?;
+        let running = self.running.get(bound.call as usize)?.as_ref()?;
+        running.call.bound(bound.slot).map(|(_, leg, _)| (bound, leg))
+    }
+
+    fn tell(&mut self, bound: Bound, input: Input<'_>) {
+        if let Some(running) = self.running.get_mut(bound.call as usize).and_then(Option::as_mut) {
+            running.call.handle(input, self.now);
+            self.mark(bound.call as usize);
         }
     }
 
     fn rtcp(&mut self, from: SocketAddr, datagram: &[u8]) {
         if !rtcp::valid_compound(datagram) {
-            return self.counters.rtcp_malformed.add(1);
+            return self.strangers.drop_one(from, "no RTCP", &self.counters.rtcp_malformed);
         }
         let legs = self.legs.rtcp(from);
         if legs.is_empty() {
-            self.counters.rtcp_stranger.add(1);
+            self.strangers.drop_one(from, "RTCP from no leg", &self.counters.rtcp_stranger);
         }
         for bound in legs {
-            if let Some(running) = self.running.get_mut(bound.call).and_then(Option::as_mut) {
+            if let Some(running) = self.running.get_mut(bound.call as usize).and_then(Option::as_mut) {
                 running.call.handle(Input::Heard { slot: bound.slot }, self.now);
             }
         }
@@ -66,30 +80,25 @@ impl Calls {
             let packet = match item {
                 Ok(message::Item::Packet(packet)) => packet,
                 Ok(message::Item::Skipped(_)) => {
-                    self.counters.floor_skipped.add(1);
+                    self.strangers.drop_one(from, "a message of no use here", &self.counters.floor_skipped);
                     continue;
                 }
                 Err(_) => {
-                    self.counters.floor_malformed.add(1);
+                    self.strangers.drop_one(from, "no floor message", &self.counters.floor_malformed);
                     continue;
                 }
             };
-            let bound = match self.legs.floor(from, packet.ssrc, self.now) {
-                Floor::From(bound) => bound,
-                Floor::TooMany => {
-                    self.counters.floor_rate.add(1);
-                    continue;
-                }
-                Floor::Stranger => {
-                    self.counters.floor_stranger.add(1);
-                    continue;
-                }
+            let leg = self.leg_of(packet.ssrc);
+            let Some((bound, _)) = leg.filter(|(_, leg)| leg.floor == Some(from)) else {
+                self.strangers.drop_one(from, "a floor message from no leg", &self.counters.floor_stranger);
+                continue;
             };
-            self.counters.floor_received.add(1);
-            if let Some(running) = self.running.get_mut(bound.call).and_then(Option::as_mut) {
-                running.call.handle(Input::Floor { slot: bound.slot, packet }, self.now);
-                self.mark(bound.call);
+            if !self.legs.allows_floor(packet.ssrc, self.now) {
+                self.strangers.drop_one(from, "more floor messages than a leg may send", &self.counters.floor_rate);
+                continue;
             }
+            self.counters.floor_received.add(1);
+            self.tell(bound, Input::Floor { slot: bound.slot, packet });
         }
     }
 }

@@ -64,7 +64,6 @@ impl Calls {
             id: opening.id,
             call: Call::new(opening.settings, opening.floor_ssrc),
             epoch: 0,
-            bound: Vec::new(),
             expecting: HashMap::new(),
             asking: HashMap::new(),
             next_token: 0,
@@ -84,7 +83,7 @@ impl Calls {
 
 impl Running {
     fn serves(&self, slot: Slot, entry: u64) -> bool {
-        self.bound.get(slot.index()).is_some_and(|bound| bound.is_some_and(|bound| bound.0 == entry))
+        self.call.bound(slot).is_some_and(|bound| bound.0 == entry)
     }
 
     fn list(&self, after: Option<Slot>, limit: usize) -> Vec<ParticipantFacts> {

@@ -1,0 +1,177 @@
+//! The command line: flags in, a checked configuration out.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::node::{Config, Node};
+
+/// Exit code for a command line that cannot be served.
+const USAGE: u8 = 2;
+
+/// A node of an MC system: media plane and control plane in one process.
+#[derive(Debug, Parser)]
+#[command(
+    name = "control",
+    version,
+    about,
+    long_about = "A node of an MC system: media plane and control plane in one process.\n\nWithout a command it is `control serve --open` on loopback: no tokens, every right, this machine only."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves calls until SIGTERM.
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// MC system id: the name under which partners know this system. 1 to 255 octets.
+    #[arg(long, value_name = "NAME", default_value = "local.example")]
+    system: String,
+    /// Address of the HTTP API (TCP). Loopback only until tokens exist.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Base media address (UDP): worker w uses port + 4·w for RTP, + 1 RTCP, + 2 floor control. Loopback only until
+    /// tokens exist.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:20000")]
+    media: SocketAddr,
+    /// Media workers, each on a core of its own: 1 to 64. Default: one per core, at least 2.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: Option<u16>,
+    /// Directory for what must survive a restart. Not used by this build yet: groups live in memory.
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    data: PathBuf,
+    /// No tokens: everybody on this machine has every right, and nobody else can ask.
+    #[arg(long)]
+    open: bool,
+    /// How long running calls may go on after SIGTERM, as 10s, 500ms or 2m; then they are released. At most 24h.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    drain_timeout: Duration,
+}
+
+impl Arguments {
+    /// Runs what was asked for.
+    pub async fn run(self) -> ExitCode {
+        let serve = match self.command {
+            Some(Command::Serve(serve)) => serve,
+            None => {
+                tracing::warn!("no command: serving on loopback without tokens, as `control serve --open` does");
+                match Arguments::parse_from(["control", "serve", "--open"]).command {
+                    Some(Command::Serve(serve)) => serve,
+                    None => return ExitCode::from(USAGE),
+                }
+            }
+        };
+        match serve.check() {
+            Ok((config, drain_timeout)) => run(config, drain_timeout).await,
+            Err(advice) => {
+                eprintln!("control: {advice}");
+                ExitCode::from(USAGE)
+            }
+        }
+    }
+}
+
+impl Serve {
+    fn check(self) -> Result<(Config, Duration), String> {
+        if !self.open {
+            return Err(String::from(
+                "no keys to check tokens with, and this build has none yet; add --open to serve this machine only",
+            ));
+        }
+        for (flag, address) in [("--http", self.http), ("--media", self.media)] {
+            if !address.ip().is_loopback() {
+                return Err(format!(
+                    "{flag} {address} is not loopback, and --open serves this machine only; use 127.0.0.1 or [::1]"
+                ));
+            }
+        }
+        control_core::group::check_id("--system", &self.system).map_err(|refused| refused.detail)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = self.workers.map_or(cores.max(2), usize::from);
+        if self.media.port() != 0 && usize::from(self.media.port()) + 4 * workers > 65_536 {
+            return Err(format!(
+                "--media port {} leaves no room for {workers} workers of 4 ports each",
+                self.media.port()
+            ));
+        }
+        Ok((Config { system: self.system, http: self.http, media: self.media, workers }, self.drain_timeout))
+    }
+}
+
+async fn run(config: Config, drain_timeout: Duration) -> ExitCode {
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+        eprintln!("control: signals cannot be watched on this system");
+        return ExitCode::FAILURE;
+    };
+    let node = match Node::start(config).await {
+        Ok(node) => node,
+        Err(error) => {
+            eprintln!("control: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing::info!("serving HTTP on http://{}, media on {:?}", node.http_addr(), node.media_addrs());
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tracing::info!("draining: {} calls may go on for {drain_timeout:?}; a second signal ends at once", node.calls());
+    tokio::select! {
+        () = node.drain(drain_timeout) => {}
+        _ = terminate.recv() => return ExitCode::SUCCESS,
+        _ = interrupt.recv() => return ExitCode::SUCCESS,
+    }
+    node.stop().await;
+    ExitCode::SUCCESS
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let value = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if value > Duration::from_secs(24 * 3600) {
+        return Err(String::from("more than 24h"));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str]) -> Result<(Config, Duration), String> {
+        let all = ["control", "serve"].iter().chain(arguments);
+        match Arguments::try_parse_from(all).map_err(|error| error.to_string())?.command {
+            Some(Command::Serve(serve)) => serve.check(),
+            None => panic!("serve was asked for"),
+        }
+    }
+
+    #[test]
+    fn without_keys_only_this_machine_is_served() {
+        assert!(check(&[]).unwrap_err().contains("--open"));
+        assert!(check(&["--open", "--http", "0.0.0.0:80"]).unwrap_err().contains("loopback"));
+        assert!(check(&["--open", "--media", "10.0.0.1:20000"]).unwrap_err().contains("loopback"));
+        let (config, drain) = check(&["--open"]).unwrap();
+        assert_eq!(
+            (config.http, config.media),
+            ("127.0.0.1:8080".parse().unwrap(), "127.0.0.1:20000".parse().unwrap())
+        );
+        assert_eq!((config.system.as_str(), drain), ("local.example", Duration::from_secs(10)));
+        assert!(config.workers >= 2);
+    }
+
+    #[test]
+    fn limits_of_flags_have_two_sides() {
+        assert!(check(&["--open", "--workers", "64"]).is_ok());
+        assert!(check(&["--open", "--workers", "65"]).is_err());
+        assert!(check(&["--open", "--workers", "0"]).is_err());
+        assert!(check(&["--open", "--drain-timeout", "24h"]).is_ok());
+        assert!(check(&["--open", "--drain-timeout", "25h"]).is_err());
+        assert!(check(&["--open", "--workers", "2", "--media", "127.0.0.1:65528"]).is_ok());
+        assert!(check(&["--open", "--workers", "2", "--media", "127.0.0.1:65532"]).is_err());
+    }
+}

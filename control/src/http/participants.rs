@@ -1,0 +1,227 @@
+//! Entering, leaving, and who takes part.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use control_core::{Cause, Refused, group::check_id};
+use relay::call::AskError;
+use relay_core::{Millis, Slot, Ssrc, late_entry::ResumePoint, roster::Leg};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Face, Shared, answer,
+    body::{Body, Page},
+    not_yet,
+};
+use crate::registry::{CallRecord, Entry};
+
+/// Resume points of one entry: SSRCs that a client can have heard within any retention.
+pub(super) const RESUME_MAX: usize = 64;
+
+/// Longest life of a silent leg. Seconds.
+pub(super) const EXPIRES_S_MAX: u32 = 86_400;
+
+/// The body of an enter, and of a start.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnterBody {
+    user: Option<String>,
+    client: Option<String>,
+    leg: Option<LegBody>,
+    #[serde(default)]
+    resume: Vec<ResumeBody>,
+    #[serde(default)]
+    implicit_floor_request: bool,
+    #[serde(default = "minute")]
+    expires_s: u32,
+    /// Starts only.
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    /// A batch.
+    items: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LegBody {
+    udp: Option<UdpBody>,
+    sdp: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UdpBody {
+    rtp: SocketAddr,
+    floor: Option<SocketAddr>,
+    #[serde(default = "yes")]
+    queueing: bool,
+    #[serde(default = "five")]
+    priority: u8,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResumeBody {
+    ssrc: u32,
+    sequence: u64,
+}
+
+const fn minute() -> u32 {
+    60
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn five() -> u8 {
+    5
+}
+
+pub(super) async fn enter(
+    State(face): Shared,
+    Path(call): Path<String>,
+    Body(body): Body<EnterBody>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    face.takes_work()?;
+    let call = face.registry.call(&call)?;
+    if body.kind.is_some() {
+        return Err(Refused::new(Cause::UnknownField, "type", "type belongs to the start of a call").into());
+    }
+    let entry = body.check(&face)?;
+    let (document, is_new) = put_in(&face, &call, entry).await?;
+    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(document)))
+}
+
+pub(super) async fn leave(
+    State(face): Shared,
+    Path((call, participant)): Path<(String, String)>,
+) -> Answer<StatusCode> {
+    let left = match face.registry.call(&call) {
+        Ok(call) => face.registry.leave(&call, &participant).await,
+        // A call that has ended has taken its participants along.
+        Err(refused) if refused.cause == Cause::CallEnded && face.registry.has_ended(&participant) => Ok(()),
+        Err(refused) => Err(refused),
+    };
+    match left {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(refused) if refused.cause == Cause::ParticipantLeft => Ok(StatusCode::NO_CONTENT),
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+pub(super) async fn list(State(face): Shared, Path(call): Path<String>, page: Page) -> Answer<Json<Value>> {
+    let call = face.registry.call(&call)?;
+    let after = match page.after.as_deref().map(str::parse) {
+        None => None,
+        Some(Ok(slot)) => Some(Slot(slot)),
+        Some(Err(_)) => {
+            let detail = "after is not what a page's next said";
+            return Err(Refused::new(Cause::InvalidField, "after", detail).into());
+        }
+    };
+    let facts = call.media.participants(after, page.limit + 1).await.map_err(|error| asked(&call, error))?;
+    let mut rows = Vec::with_capacity(facts.len());
+    for facts in facts {
+        let Some(record) = call.at_slot(facts.slot) else { continue };
+        let Ok(placed) = face.registry.placed(&call, &record.id).await else { continue };
+        rows.push((facts, record, placed));
+    }
+    Ok(page.of(
+        rows,
+        |(facts, ..)| facts.slot.0.to_string(),
+        |(facts, record, placed)| {
+            let dropped: serde_json::Map<_, _> =
+                facts.dropped.iter().map(|(cause, number)| ((*cause).to_owned(), json!(number))).collect();
+            json!({
+                "participant": record.id,
+                "user": record.user,
+                "client": record.client,
+                "leg": {"udp": {
+                    "rtp": placed.asked.leg.rtp.to_string(),
+                    "floor": placed.asked.leg.floor.map(|floor| floor.to_string()),
+                }, "audio_ssrc": placed.ssrc.0},
+                "entered": answer::date(record.entered),
+                "floor_confirmed": facts.floor_confirmed,
+                "packets_sent": facts.sent,
+                "dropped": dropped,
+            })
+        },
+    ))
+}
+
+/// Enters a checked entry and shows the answer. True if it is a new participant.
+pub(super) async fn put_in(face: &Face, call: &Arc<CallRecord>, entry: Entry) -> Result<(Value, bool), Refused> {
+    let standing = face.registry.standing(call, &entry.user)?;
+    let (record, placed, entered, is_new) = face.registry.enter(call, entry, standing).await?;
+    Ok((answer::entered(&face.registry.relay, call, &record, &placed, &entered), is_new))
+}
+
+/// What the owner of a call, or its silence, means for a request.
+pub(super) fn asked(call: &CallRecord, error: AskError) -> Refused {
+    let cause = match error {
+        AskError::Unanswered => Cause::OwnerSilent,
+        AskError::Ended => Cause::CallEnded,
+        AskError::Left => Cause::ParticipantLeft,
+    };
+    Refused::new(cause, &call.id, error.to_string())
+}
+
+impl EnterBody {
+    /// The type that a start asks for.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// The entry as the registry takes it.
+    pub(super) fn check(self, face: &Face) -> Result<Entry, Refused> {
+        not_yet::field("items", self.items.is_none())?;
+        let user = self.user.ok_or_else(|| missing("user"))?;
+        let client = self.client.ok_or_else(|| missing("client"))?;
+        check_id("user", &user)?;
+        check_id("client", &client)?;
+        let leg = self.leg.ok_or_else(|| missing("leg"))?.check(face)?;
+        if self.resume.len() > RESUME_MAX {
+            let detail = format!("{} resume points exceed {RESUME_MAX}", self.resume.len());
+            return Err(Refused::new(Cause::InvalidField, "resume", detail).advise("name each SSRC once"));
+        }
+        if self.expires_s > EXPIRES_S_MAX {
+            let detail = format!("expires_s is {}, not 0 to {EXPIRES_S_MAX}", self.expires_s);
+            return Err(Refused::new(Cause::InvalidField, "expires_s", detail));
+        }
+        let point = |point: ResumeBody| ResumePoint { ssrc: Ssrc(point.ssrc), sequence: point.sequence };
+        let (leg, queueing, priority) = leg;
+        Ok(Entry {
+            user,
+            client,
+            leg,
+            queueing,
+            priority,
+            resume: self.resume.into_iter().map(point).collect(),
+            implicit_floor_request: self.implicit_floor_request,
+            expires: (self.expires_s > 0).then(|| Millis::from_secs(self.expires_s)),
+        })
+    }
+}
+
+impl LegBody {
+    /// The leg, and what its client negotiated: queueing, and the highest priority that it asks for.
+    pub(super) fn check(self, face: &Face) -> Result<(Leg, bool, u8), Refused> {
+        not_yet::field("leg.sdp", self.sdp.is_none_or(|sdp| sdp.is_null()))?;
+        let udp = self.udp.ok_or_else(|| missing("leg.udp"))?;
+        let leg = Leg { rtp: udp.rtp, floor: udp.floor };
+        let ports = face.registry.relay.ports();
+        let own: Vec<SocketAddr> = ports.iter().flat_map(|ports| [ports.rtp, ports.rtcp, ports.floor]).collect();
+        control_core::leg::check(&leg, &control_core::leg::Rules { own: &own, loopback_only: true })?;
+        Ok((leg, udp.queueing, udp.priority))
+    }
+}
+
+fn missing(field: &str) -> Refused {
+    Refused::new(Cause::MissingField, field, format!("{field} is missing"))
+}

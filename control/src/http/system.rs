@@ -1,0 +1,114 @@
+//! The node itself: is it alive, what does it count, what are its limits.
+
+use std::{collections::BTreeMap, fmt::Write, sync::atomic::Ordering};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use control_core::group;
+use relay::metrics::Metric;
+use serde_json::{Value, json};
+
+use super::{Face, Shared, body, participants};
+use crate::registry::{ENDED_MAX, GROUPS_MAX};
+
+pub(super) async fn healthz() -> Json<Value> {
+    Json(json!({"status": "alive"}))
+}
+
+pub(super) async fn readyz(State(face): Shared) -> (StatusCode, Json<Value>) {
+    match face.is_draining() {
+        true => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "not-ready", "reasons": ["draining"]}))),
+        false => (StatusCode::OK, Json(json!({"status": "ready", "reasons": []}))),
+    }
+}
+
+pub(super) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
+}
+
+pub(super) async fn system(State(face): Shared) -> Json<Value> {
+    let relay = &face.registry.relay;
+    let ports = relay.ports();
+    let refused = "carryover_refused_total";
+    let mut limits: BTreeMap<&str, Value> = BTreeMap::new();
+    for limit in relay.limits() {
+        limits.insert(limit.name, json!({"value": limit.value, "counter": format!("carryover_{}", limit.counter)}));
+    }
+    let own: [(&str, u64); 8] = [
+        ("groups", GROUPS_MAX as u64),
+        ("members", group::MEMBERS_MAX as u64),
+        ("participants", group::PARTICIPANTS_MAX.into()),
+        ("queue", group::QUEUE_MAX.into()),
+        ("retention_ms", group::RETENTION_MS_MAX.into()),
+        ("resume", participants::RESUME_MAX as u64),
+        ("body_bytes", body::BODY_MAX as u64),
+        ("ended", ENDED_MAX as u64),
+    ];
+    for (name, value) in own {
+        limits.insert(name, json!({"value": value, "counter": refused}));
+    }
+    Json(json!({
+        "system": face.system,
+        "version": env!("CARGO_PKG_VERSION"),
+        "workers": ports.len(),
+        "media": ports.iter().take(1).map(|ports| ports.rtp.to_string()).collect::<Vec<_>>(),
+        "limits": limits,
+    }))
+}
+
+pub(super) async fn metrics(State(face): Shared) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render(&face.collect()))
+}
+
+impl Face {
+    /// Every number of the media plane and of the control plane.
+    fn collect(&self) -> Vec<Metric> {
+        let mut all = self.registry.relay.metrics();
+        let counters = &self.registry.counters;
+        let single = |name, help, value: u64| Metric { name, help, labels: Vec::new(), value: value as f64 };
+        let started = counters.calls_started.load(Ordering::Relaxed);
+        let released = counters.calls_released.load(Ordering::Relaxed);
+        all.push(single("groups", "Groups stored.", self.registry.groups_len() as u64));
+        all.push(single("calls_started_total", "Calls started.", started));
+        all.push(single("calls_released_total", "Calls released.", released));
+        for (at, class) in ["2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
+            let value = counters.answers[at].load(Ordering::Relaxed) as f64;
+            let labels = vec![("status", class.to_owned())];
+            all.push(Metric { name: "http_answers_total", help: "HTTP answers by status class.", labels, value });
+        }
+        let mut refused: Vec<(String, u64)> =
+            counters.refused.iter().map(|row| (row.key().clone(), *row.value())).collect();
+        refused.sort();
+        for (limit, value) in refused {
+            let labels = vec![("limit", limit)];
+            let help = "Requests refused because a limit is reached, by limit.";
+            all.push(Metric { name: "refused_total", help, labels, value: value as f64 });
+        }
+        all
+    }
+}
+
+/// Prometheus text: every name once with its help and type, then its values.
+fn render(metrics: &[Metric]) -> String {
+    let mut named: BTreeMap<&str, Vec<&Metric>> = BTreeMap::new();
+    for metric in metrics {
+        named.entry(metric.name).or_default().push(metric);
+    }
+    let mut text = String::new();
+    for (name, rows) in named {
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let help = rows.first().map_or("", |row| row.help);
+        // Writing into a string cannot fail.
+        _ = writeln!(text, "# HELP carryover_{name} {help}\n# TYPE carryover_{name} {kind}");
+        for row in rows {
+            let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            _ = writeln!(text, "carryover_{name}{labels} {}", row.value);
+        }
+    }
+    text
+}

@@ -1,0 +1,143 @@
+//! One node: the media plane, the registry and the HTTP face in one process, from start to end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use control_core::Cause;
+use relay::{Event, Relay};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    http::{self, Face},
+    registry::Registry,
+};
+
+/// Calls that may run at once on a node.
+pub const CALLS_MAX: usize = 16_384;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// MC system id.
+    pub system: String,
+    /// HTTP address; port 0: any free one.
+    pub http: SocketAddr,
+    /// Base media address; port 0: every socket gets a free one.
+    pub media: SocketAddr,
+    /// Number of workers.
+    pub workers: usize,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The media plane did not start.
+    #[error(transparent)]
+    Media(#[from] relay::StartError),
+    /// The HTTP address is taken, or not ours.
+    #[error("HTTP address {address} not bound: {source}; choose another --http address or stop what uses it")]
+    Http {
+        /// Which address.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+}
+
+/// A running node.
+pub struct Node {
+    http: SocketAddr,
+    face: Arc<Face>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Node {
+    /// Starts everything; when this returns the node serves.
+    pub async fn start(config: Config) -> Result<Node, StartError> {
+        let bind = |source| StartError::Http { address: config.http, source };
+        let listener = TcpListener::bind(config.http).await.map_err(bind)?;
+        let http = listener.local_addr().map_err(bind)?;
+        let media = relay::Config { media: config.media, workers: config.workers, calls_max: CALLS_MAX };
+        let (relay, events) = Relay::start(media)?;
+        let registry = Arc::new(Registry::new(relay));
+        let face = Arc::new(Face::new(config.system, Arc::clone(&registry)));
+        let (stop, stopping) = watch::channel(false);
+        let tasks = vec![
+            tokio::spawn(http::serve(listener, Arc::clone(&face), stopping)),
+            tokio::spawn(follow(events, registry)),
+        ];
+        Ok(Node { http, face, stop, tasks })
+    }
+
+    /// Where HTTP is served.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where media is served, by worker.
+    pub fn media_addrs(&self) -> Vec<SocketAddr> {
+        self.face.registry.relay.ports().iter().map(|ports| ports.rtp).collect()
+    }
+
+    /// Calls that run.
+    pub fn calls(&self) -> usize {
+        self.face.registry.calls_len()
+    }
+
+    /// Takes nothing new, lets running calls go on until none runs or `timeout` is over, then releases them.
+    pub async fn drain(&self, timeout: Duration) {
+        self.face.drain();
+        let emptied = async {
+            // A call ends by its own timers; looking ten times a second is soon enough for an operator.
+            while self.calls() > 0 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        if tokio::time::timeout(timeout, emptied).await.is_err() {
+            for call in self.face.registry.calls_after(None) {
+                if let Err(refused) = self.face.registry.end(&call).await {
+                    tracing::warn!("call {} not released: {}; its owner is stopped anyway", call.id, refused.detail);
+                }
+            }
+        }
+    }
+
+    /// Ends the node: HTTP first, then the workers.
+    pub async fn stop(self) {
+        // Nobody listens any more if the task has ended by itself.
+        _ = self.stop.send(true);
+        for task in self.tasks {
+            task.abort();
+            _ = task.await;
+        }
+        let relay = self.face.registry.relay.clone();
+        if tokio::task::spawn_blocking(move || relay.stop()).await.is_err() {
+            tracing::error!("the media plane did not stop");
+        }
+    }
+}
+
+/// Follows what the media plane reports.
+async fn follow(mut events: mpsc::UnboundedReceiver<Event>, registry: Arc<Registry>) {
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Inactive { call, epoch } => {
+                let Ok(call) = registry.call(&call) else { continue };
+                // Whoever entered meanwhile keeps the call alive.
+                if call.media.epoch() == epoch
+                    && let Err(refused) = registry.end(&call).await
+                {
+                    tracing::warn!("call {} not released after its hang time: {}", call.id, refused.detail);
+                }
+            }
+            Event::LegExpired { call, slot, entry } => match registry.call(&call) {
+                Ok(call) => registry.expire(&call, slot, entry).await,
+                Err(refused) => debug_assert!(matches!(refused.cause, Cause::CallEnded | Cause::NoSuchCall)),
+            },
+        }
+    }
+}

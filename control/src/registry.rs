@@ -1,0 +1,107 @@
+//! What the node keeps in memory: groups, calls, their participants, and what ended a while ago.
+
+mod calls;
+mod groups;
+mod participants;
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use control_core::{Cause, Refused, ended::Ended};
+use dashmap::DashMap;
+use relay::Relay;
+
+pub(crate) use calls::CallRecord;
+pub(crate) use groups::StoredGroup;
+pub(crate) use participants::{Entry, ParticipantRecord, Placed};
+
+/// Groups at once.
+pub(crate) const GROUPS_MAX: usize = 100_000;
+/// Ended calls and participants that are remembered for ten minutes.
+pub(crate) const ENDED_MAX: usize = 100_000;
+
+/// Everything that the faces work on.
+pub(crate) struct Registry {
+    pub(crate) relay: Relay,
+    groups: DashMap<String, StoredGroup>,
+    /// Running calls by id.
+    calls: DashMap<String, std::sync::Arc<CallRecord>>,
+    /// One lock per group: concurrent starts yield one call.
+    starts: DashMap<String, std::sync::Arc<tokio::sync::Mutex<()>>>,
+    /// The running call of a group.
+    by_group: DashMap<String, std::sync::Arc<CallRecord>>,
+    ended: Mutex<Ended>,
+    revisions: AtomicU64,
+    pub(crate) counters: Counters,
+}
+
+/// What the control plane counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) calls_started: AtomicU64,
+    pub(crate) calls_released: AtomicU64,
+    /// Answers by status class, 2xx to 5xx.
+    pub(crate) answers: [AtomicU64; 4],
+    /// Refusals by limit.
+    pub(crate) refused: DashMap<String, u64>,
+}
+
+impl Registry {
+    pub(crate) fn new(relay: Relay) -> Registry {
+        Registry {
+            relay,
+            groups: DashMap::new(),
+            calls: DashMap::new(),
+            starts: DashMap::new(),
+            by_group: DashMap::new(),
+            ended: Mutex::new(Ended::new(ENDED_MAX)),
+            revisions: AtomicU64::new(0),
+            counters: Counters::default(),
+        }
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Ended> {
+        // Every edit is complete or not begun.
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, id: &str) {
+        let now = self.relay.now();
+        self.ended().remember(id.to_owned(), now);
+    }
+
+    pub(crate) fn has_ended(&self, id: &str) -> bool {
+        let now = self.relay.now();
+        self.ended().has(id, now)
+    }
+}
+
+impl Counters {
+    /// Counts an answer, and which limit it names if a limit refused.
+    pub(crate) fn answer(&self, status: u16) {
+        let class = usize::from(status / 100).clamp(2, 5) - 2;
+        self.answers[class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuse(&self, limit: &str) {
+        *self.refused.entry(limit.to_owned()).or_default() += 1;
+    }
+}
+
+/// A limit of the media plane as the API shows it.
+pub(crate) fn exhausted(limit: &relay::Exhausted) -> Refused {
+    let setting = match limit.limit {
+        "participants" => "raise limits.participants of the group",
+        "calls" => "end calls, or start the node with a higher limit",
+        _ => "wait a moment and ask again",
+    };
+    let detail = format!("{} is full at {}", limit.limit, limit.value);
+    Refused::new(Cause::LimitReached, limit.limit, detail).advise(setting)
+}
+
+/// An opaque id that nobody can guess.
+pub(crate) fn mint() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,126 @@
+//! Running calls: started once per group, ended once.
+
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::SystemTime,
+};
+
+use control_core::{
+    Cause, Refused,
+    group::{Group, Standing},
+};
+use relay::{Call, CallSettings, FloorSettings};
+use relay_core::Millis;
+
+use super::{Registry, exhausted, mint, participants::Participants};
+
+/// A running call.
+pub(crate) struct CallRecord {
+    pub(crate) id: String,
+    pub(crate) group: String,
+    pub(crate) since: SystemTime,
+    pub(crate) media: Call,
+    pub(super) participants: Mutex<Participants>,
+}
+
+impl Registry {
+    /// The running call of a group, or a new one. True if it is new. Whoever starts it has to enter it, or to end it.
+    pub(crate) fn call_to_enter(&self, group: &str) -> Result<(Arc<CallRecord>, bool), Refused> {
+        if let Some(call) = self.call_of_group(group) {
+            return Ok((call, false));
+        }
+        let stored = self.group(group)?;
+        if !stored.group.enabled {
+            return Err(Refused::new(Cause::GroupDisabled, group, format!("{group} is disabled")));
+        }
+        let id = mint();
+        let media = self.relay.open_call(Arc::from(id.as_str()), settings(&stored.group));
+        let media = media.map_err(|full| exhausted(&full))?;
+        let call = Arc::new(CallRecord {
+            id: id.clone(),
+            group: group.to_owned(),
+            since: SystemTime::now(),
+            media,
+            participants: Mutex::new(Participants::default()),
+        });
+        self.calls.insert(id, Arc::clone(&call));
+        self.by_group.insert(group.to_owned(), Arc::clone(&call));
+        self.counters.calls_started.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(call = call.id, "call started");
+        Ok((call, true))
+    }
+
+    /// The lock under which a group's call is started.
+    pub(crate) fn start_lock(&self, group: &str) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.starts.entry(group.to_owned()).or_default().value())
+    }
+
+    pub(crate) fn call_of_group(&self, group: &str) -> Option<Arc<CallRecord>> {
+        self.by_group.get(group).map(|call| Arc::clone(call.value()))
+    }
+
+    /// The running call with this id.
+    pub(crate) fn call(&self, id: &str) -> Result<Arc<CallRecord>, Refused> {
+        if let Some(call) = self.calls.get(id).map(|call| Arc::clone(call.value())) {
+            return Ok(call);
+        }
+        let (cause, detail) = match self.has_ended(id) {
+            true => (Cause::CallEnded, format!("call {id} has ended")),
+            false => (Cause::NoSuchCall, format!("call {id} is not known here")),
+        };
+        Err(Refused::new(cause, id, detail))
+    }
+
+    /// What a user is in the group of a call.
+    pub(crate) fn standing(&self, call: &CallRecord, user: &str) -> Result<Standing, Refused> {
+        self.group(&call.group)?.group.standing(user)
+    }
+
+    /// Ends a call for everybody. Nothing more is sent when this returns.
+    pub(crate) async fn end(&self, call: &CallRecord) -> Result<(), Refused> {
+        let participants = call.close_doors();
+        if self.calls.remove(&call.id).is_none() {
+            return Ok(());
+        }
+        self.by_group.remove_if(&call.group, |_, running| running.id == call.id);
+        self.remember(&call.id);
+        participants.iter().for_each(|id| self.remember(id));
+        self.counters.calls_released.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(call = call.id, "call released");
+        match call.media.close().await {
+            Ok(()) | Err(relay::call::AskError::Ended) => Ok(()),
+            Err(error) => Err(Refused::new(Cause::OwnerSilent, &call.id, error.to_string())),
+        }
+    }
+
+    /// Every running call above `after`, in the order of their ids.
+    pub(crate) fn calls_after(&self, after: Option<&str>) -> Vec<Arc<CallRecord>> {
+        let above = |id: &str| after.is_none_or(|after| id > after);
+        let running = self.calls.iter().filter(|row| above(row.key()));
+        let mut all: Vec<_> = running.map(|row| Arc::clone(row.value())).collect();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
+    }
+
+    pub(crate) fn calls_len(&self) -> usize {
+        self.calls.len()
+    }
+}
+
+/// What the media plane is told of a group.
+pub(super) fn settings(group: &Group) -> CallSettings {
+    CallSettings {
+        floor: FloorSettings {
+            queueing: group.floor.queueing,
+            max_burst_s: group.floor.max_burst_s,
+            hang_time_s: group.floor.hang_time_s,
+            queue_max: group.queue_max,
+        },
+        retention: Millis(group.media.retention_ms),
+        entry: Millis(group.media.entry_ms),
+        packets_per_s: group.media.packets_per_s,
+        bytes_per_s: group.media.bytes_per_s,
+        participants_max: group.participants_max,
+        privacy: group.floor.privacy,
+    }
+}

@@ -1,0 +1,73 @@
+//! Group documents, in memory.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use control_core::{
+    Cause, Refused,
+    group::{Group, check_id},
+};
+
+use super::{GROUPS_MAX, Registry};
+
+/// A group document with its revision.
+#[derive(Clone)]
+pub(crate) struct StoredGroup {
+    pub(crate) group: Arc<Group>,
+    pub(crate) revision: u64,
+}
+
+impl Registry {
+    /// Stores a document; running calls follow it, and members who are no longer on it leave.
+    pub(crate) async fn put_group(&self, id: &str, group: Group) -> Result<StoredGroup, Refused> {
+        check_id("group", id)?;
+        group.check()?;
+        if !self.groups.contains_key(id) && self.groups.len() >= GROUPS_MAX {
+            let detail = format!("groups is full at {GROUPS_MAX}");
+            return Err(Refused::new(Cause::LimitReached, "groups", detail).advise("delete groups that nobody uses"));
+        }
+        let group = Arc::new(group);
+        let unchanged = self.groups.get(id).filter(|stored| *stored.group == *group).map(|stored| stored.clone());
+        if let Some(stored) = unchanged {
+            return Ok(stored);
+        }
+        let revision = self.revisions.fetch_add(1, Ordering::Relaxed) + 1;
+        let stored = StoredGroup { group: Arc::clone(&group), revision };
+        self.groups.insert(id.to_owned(), stored.clone());
+        if let Some(call) = self.call_of_group(id) {
+            call.media.configure(&super::calls::settings(&group)).map_err(|full| super::exhausted(&full))?;
+            for record in call.participants_where(|record| group.standing(&record.user).is_err()) {
+                // Whoever has left meanwhile is as gone as it should be.
+                _ = self.leave(&call, &record.id).await;
+            }
+        }
+        Ok(stored)
+    }
+
+    pub(crate) fn group(&self, id: &str) -> Result<StoredGroup, Refused> {
+        let stored = self.groups.get(id).map(|stored| stored.clone());
+        stored.ok_or_else(|| Refused::new(Cause::NoSuchGroup, id, format!("{id} is not stored here")))
+    }
+
+    pub(crate) fn delete_group(&self, id: &str) -> Result<(), Refused> {
+        self.group(id)?;
+        if self.call_of_group(id).is_some() {
+            return Err(Refused::new(Cause::GroupHasCall, id, format!("{id} has a running call")));
+        }
+        self.groups.remove(id);
+        self.starts.remove(id);
+        Ok(())
+    }
+
+    /// Every group above `after`, in the order of their ids.
+    pub(crate) fn groups_after(&self, after: Option<&str>) -> Vec<(String, StoredGroup)> {
+        let above = |id: &str| after.is_none_or(|after| id > after);
+        let stored = self.groups.iter().filter(|row| above(row.key()));
+        let mut all: Vec<_> = stored.map(|row| (row.key().clone(), row.value().clone())).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    }
+
+    pub(crate) fn groups_len(&self) -> usize {
+        self.groups.len()
+    }
+}

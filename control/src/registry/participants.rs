@@ -1,0 +1,267 @@
+//! Who takes part in a call, as control knows it: a user's client, its leg, and where the media plane has put it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use control_core::{Cause, Refused, group::Standing};
+use relay::call::{AskError, EnterError, Entered};
+use relay_core::{
+    Millis, Slot, Ssrc,
+    late_entry::ResumePoint,
+    roster::{Leg, Participant},
+};
+
+use super::{CallRecord, Registry, exhausted, mint};
+
+/// What a client asks for when it enters.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) user: String,
+    pub(crate) client: String,
+    pub(crate) leg: Leg,
+    pub(crate) queueing: bool,
+    pub(crate) priority: u8,
+    pub(crate) resume: Vec<ResumePoint>,
+    pub(crate) implicit_floor_request: bool,
+    pub(crate) expires: Option<Millis>,
+}
+
+/// One participant.
+pub(crate) struct ParticipantRecord {
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) client: String,
+    pub(crate) entered: SystemTime,
+    /// Where it is served; `None` before it entered and after it left. Entering and leaving take turns here.
+    placed: Arc<tokio::sync::Mutex<Option<Placed>>>,
+}
+
+impl ParticipantRecord {
+    async fn placed_owned(&self) -> tokio::sync::OwnedMutexGuard<Option<Placed>> {
+        Arc::clone(&self.placed).lock_owned().await
+    }
+}
+
+/// Where the media plane serves a participant.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) slot: Slot,
+    pub(crate) entry: u64,
+    pub(crate) ssrc: Ssrc,
+    pub(crate) asked: Entry,
+}
+
+/// The participants of one call.
+#[derive(Default)]
+pub(super) struct Participants {
+    ended: bool,
+    by_id: HashMap<String, Arc<ParticipantRecord>>,
+    by_client: HashMap<(String, String), Arc<ParticipantRecord>>,
+    by_slot: BTreeMap<Slot, Arc<ParticipantRecord>>,
+    /// RTP addresses in use, and by whom.
+    addresses: HashMap<SocketAddr, String>,
+}
+
+impl Registry {
+    /// Enters a client, or replaces its leg if it is there already. True if it is new.
+    pub(crate) async fn enter(
+        &self,
+        call: &CallRecord,
+        entry: Entry,
+        standing: Standing,
+    ) -> Result<(Arc<ParticipantRecord>, Placed, Entered, bool), Refused> {
+        let (record, mut placed) = loop {
+            let record = call.claim(&entry)?;
+            let placed = record.placed_owned().await;
+            // Whoever waited for a departure finds the record gone with it.
+            if call.lock().by_id.contains_key(&record.id) {
+                break (record, placed);
+            }
+        };
+        let ssrc = placed.as_ref().map_or_else(|| call.media.assign_ssrc(), |placed| placed.ssrc);
+        let participant = Participant {
+            user: Arc::from(entry.user.as_str()),
+            client: Arc::from(entry.client.as_str()),
+            leg: entry.leg,
+            audio_ssrc: ssrc,
+            queueing: entry.queueing,
+            priority: entry.priority.min(standing.priority),
+            receive_only: standing.receive_only,
+            implicit_floor_request: entry.implicit_floor_request,
+            resume: entry.resume.clone(),
+            expires: entry.expires,
+        };
+        let entered = match &*placed {
+            Some(placed) => call.media.replace(placed.slot, participant).await,
+            None => call.media.enter(participant).await,
+        };
+        let old = placed.as_ref().map(|placed| placed.asked.leg.rtp);
+        match entered {
+            Ok(entered) => {
+                let is_new = placed.is_none();
+                let here = Placed { slot: entered.slot, entry: entered.entry, ssrc, asked: entry };
+                call.settle(&record, old, Some(&here));
+                *placed = Some(here.clone());
+                drop(placed);
+                Ok((record, here, entered, is_new))
+            }
+            Err(error) => {
+                // An entry that its owner did not confirm is withdrawn, a replaced one too: the client enters anew.
+                let withdrawn = placed.take();
+                if withdrawn.is_some() {
+                    self.remember(&record.id);
+                }
+                call.forget(&record, old, entry.leg.rtp, withdrawn.as_ref());
+                drop(placed);
+                self.end_if_empty(call).await;
+                Err(refused(call, error))
+            }
+        }
+    }
+
+    /// Takes a participant out. When this returns nothing more can be sent to it.
+    pub(crate) async fn leave(&self, call: &CallRecord, id: &str) -> Result<(), Refused> {
+        let record = self.participant(call, id)?;
+        let mut placed = record.placed.lock().await;
+        let Some(here) = placed.take() else { return Err(gone(id)) };
+        let left = call.media.leave(here.slot, here.entry).await;
+        call.forget(&record, Some(here.asked.leg.rtp), here.asked.leg.rtp, Some(&here));
+        self.remember(id);
+        drop(placed);
+        self.end_if_empty(call).await;
+        match left {
+            Ok(()) | Err(AskError::Ended | AskError::Left) => Ok(()),
+            Err(error @ AskError::Unanswered) => Err(Refused::new(Cause::OwnerSilent, id, error.to_string())),
+        }
+    }
+
+    /// The participant with this id, and where it is served now.
+    pub(crate) async fn placed(&self, call: &CallRecord, id: &str) -> Result<Placed, Refused> {
+        let record = self.participant(call, id)?;
+        let placed = record.placed.lock().await;
+        placed.clone().ok_or_else(|| gone(id))
+    }
+
+    fn participant(&self, call: &CallRecord, id: &str) -> Result<Arc<ParticipantRecord>, Refused> {
+        let record = call.lock().by_id.get(id).cloned();
+        record.ok_or_else(|| match self.has_ended(id) {
+            true => gone(id),
+            false => Refused::new(Cause::NoSuchParticipant, id, format!("{id} does not take part in call {}", call.id)),
+        })
+    }
+
+    /// A leg was silent for longer than it lives: its participant leaves, unless it has another leg by now.
+    pub(crate) async fn expire(&self, call: &CallRecord, slot: Slot, entry: u64) {
+        let Some(record) = call.lock().by_slot.get(&slot).cloned() else { return };
+        let current = record.placed.lock().await.as_ref().is_some_and(|placed| placed.entry == entry);
+        if current {
+            tracing::debug!(call = call.id, participant = record.id, "participant left, its leg was silent");
+            _ = self.leave(call, &record.id).await;
+        }
+    }
+
+    async fn end_if_empty(&self, call: &CallRecord) {
+        if call.lock().by_id.is_empty() {
+            // What an owner that does not answer may still send is nobody's any more.
+            _ = self.end(call).await;
+        }
+    }
+}
+
+impl CallRecord {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Participants> {
+        // Every edit is complete or not begun.
+        self.participants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Participants of the call.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().by_slot.len()
+    }
+
+    pub(crate) fn at_slot(&self, slot: Slot) -> Option<Arc<ParticipantRecord>> {
+        self.lock().by_slot.get(&slot).cloned()
+    }
+
+    pub(crate) fn participants_where(
+        &self,
+        wanted: impl Fn(&ParticipantRecord) -> bool,
+    ) -> Vec<Arc<ParticipantRecord>> {
+        self.lock().by_id.values().filter(|record| wanted(record)).cloned().collect()
+    }
+
+    /// Nobody enters any more. Answers who was there.
+    pub(super) fn close_doors(&self) -> Vec<String> {
+        let mut participants = self.lock();
+        participants.ended = true;
+        participants.by_id.keys().cloned().collect()
+    }
+
+    /// Finds or makes the record of a client, and keeps its RTP address for it.
+    fn claim(&self, entry: &Entry) -> Result<Arc<ParticipantRecord>, Refused> {
+        let mut participants = self.lock();
+        if participants.ended {
+            return Err(Refused::new(Cause::CallEnded, &self.id, format!("call {} has ended", self.id)));
+        }
+        let key = (entry.user.clone(), entry.client.clone());
+        let known = participants.by_client.get(&key).cloned();
+        let holder = participants.addresses.get(&entry.leg.rtp);
+        if let Some(holder) = holder
+            && known.as_ref().is_none_or(|known| known.id != *holder)
+        {
+            let detail = format!("{} is the RTP address of another participant of this call", entry.leg.rtp);
+            return Err(Refused::new(Cause::LegInUse, "leg.udp.rtp", detail));
+        }
+        let record = known.unwrap_or_else(|| {
+            Arc::new(ParticipantRecord {
+                id: mint(),
+                user: entry.user.clone(),
+                client: entry.client.clone(),
+                entered: SystemTime::now(),
+                placed: Arc::default(),
+            })
+        });
+        participants.addresses.insert(entry.leg.rtp, record.id.clone());
+        participants.by_id.insert(record.id.clone(), Arc::clone(&record));
+        participants.by_client.insert(key, Arc::clone(&record));
+        Ok(record)
+    }
+
+    /// The participant is served; its former address, if it has another one now, is free.
+    fn settle(&self, record: &Arc<ParticipantRecord>, old: Option<SocketAddr>, here: Option<&Placed>) {
+        let mut participants = self.lock();
+        if let Some(here) = here {
+            participants.by_slot.insert(here.slot, Arc::clone(record));
+            if let Some(old) = old.filter(|old| *old != here.asked.leg.rtp) {
+                participants.addresses.remove(&old);
+            }
+        }
+    }
+
+    fn forget(&self, record: &ParticipantRecord, old: Option<SocketAddr>, new: SocketAddr, placed: Option<&Placed>) {
+        let mut participants = self.lock();
+        old.iter().chain([&new]).for_each(|address| _ = participants.addresses.remove(address));
+        participants.by_id.remove(&record.id);
+        participants.by_client.remove(&(record.user.clone(), record.client.clone()));
+        if let Some(placed) = placed {
+            participants.by_slot.remove(&placed.slot);
+        }
+    }
+}
+
+fn gone(id: &str) -> Refused {
+    Refused::new(Cause::ParticipantLeft, id, format!("participant {id} has left"))
+}
+
+fn refused(call: &CallRecord, error: EnterError) -> Refused {
+    match error {
+        EnterError::Exhausted(full) => exhausted(&full),
+        EnterError::Unanswered => Refused::new(Cause::OwnerSilent, &call.id, error.to_string()),
+        EnterError::Ended => Refused::new(Cause::CallEnded, &call.id, format!("call {} has ended", call.id)),
+        EnterError::Left => Refused::new(Cause::ParticipantLeft, &call.id, error.to_string()),
+    }
+}

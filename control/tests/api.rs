@@ -1,0 +1,17 @@
+//! API v1 over HTTP, against a real node on free ports.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+#[path = "api/client.rs"]
+mod client;
+#[path = "api/entering.rs"]
+mod entering;
+#[path = "api/groups.rs"]
+mod groups;
+#[path = "api/legs.rs"]
+mod legs;
+#[path = "api/node.rs"]
+mod node;
+#[path = "api/refusals.rs"]
+mod refusals;
+#[path = "api/silence.rs"]
+mod silence;
