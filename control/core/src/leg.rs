@@ -24,10 +24,6 @@ pub fn check(leg: &Leg, rules: &Rules<'_>) -> Result<(), Refused> {
     check_address("leg.udp.rtp", leg.rtp, rules)?;
     if let Some(floor) = leg.floor {
         check_address("leg.udp.floor", floor, rules)?;
-        if floor == leg.rtp {
-            let detail = format!("{floor} is the leg's RTP address too");
-            return Err(Refused::new(Cause::LegAddress, "leg.udp.floor", detail).advise("use a port of its own"));
-        }
     }
     Ok(())
 }
@@ -91,7 +87,8 @@ mod tests {
             assert_eq!(verdict(bad, None), Err(Cause::LegAddress), "{bad}");
             assert_eq!(verdict("127.0.0.1:40000", Some(bad)), Err(Cause::LegAddress), "{bad}");
         }
-        assert_eq!(verdict("127.0.0.1:40000", Some("127.0.0.1:40000")), Err(Cause::LegAddress));
+        // A client may take both on one port: the node's port tells them apart.
+        assert_eq!(verdict("127.0.0.1:40000", Some("127.0.0.1:40000")), Ok(()));
         assert_eq!(verdict("[::1]:40000", None), Err(Cause::LegFamily));
     }
 }

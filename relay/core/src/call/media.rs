@@ -139,9 +139,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Entry::Occupied(mut voice) => voice.get_mut().note(packet, self.now),
             Entry::Vacant(place) => {
                 let user = self.seats.get(slot.index())?.as_ref()?.who.user.clone();
+                // A newcomer that begins to talk while it is still served from retention does not hear itself there.
                 for newcomer in &self.newcomers {
-                    let Some(seat) = self.seats.get_mut(newcomer.index()).and_then(|seat| seat.as_deref_mut()) else { continue };
-                    if seat.who.user == user && let Some(newcomer) = seat.newcomer.as_deref_mut() {
+                    if let Some(seat) = self.seats.get_mut(newcomer.index()).and_then(|seat| seat.as_deref_mut())
+                        && seat.who.user == user
+                        && let Some(newcomer) = seat.newcomer.as_deref_mut()
+                    {
                         newcomer.leave_out(packet.ssrc());
                     }
                 }

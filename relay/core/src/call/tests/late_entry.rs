@@ -315,6 +315,26 @@ fn nobody_hears_itself_under_any_ssrc_it_ever_had() {
 }
 
 #[test]
+fn a_newcomer_that_talks_before_it_has_caught_up_does_not_hear_itself() {
+    let mut world = World::new(settings());
+    world.enter(0, participant("sip:ana@a", ANA));
+    world.enter(1, participant("sip:ben@a", BEN));
+    world.request(0, ANA, 0);
+    for n in 0..50u16 {
+        world.run_until(at(u32::from(n) * 20));
+        world.media(0, ANA.into(), n);
+    }
+    world.release(0, ANA);
+    let resume = vec![ResumePoint { ssrc: Ssrc(ANA.into()), sequence: 0 }];
+    world.enter(2, Participant { resume, ..participant("sip:eva@a", EVA) });
+    world.request(2, EVA, 0);
+    (0..5).for_each(|n| world.media(2, EVA.into(), n));
+    world.run_until(at(3_000));
+    assert_eq!(world.heard(EVA), (1..50).map(|n| (u32::from(ANA), n)).collect::<Vec<_>>());
+    assert_eq!(world.heard(BEN).len(), 55);
+}
+
+#[test]
 fn an_ssrc_is_withheld_no_longer_than_retention() {
     let mut world = World::new(Settings { retention: Millis(500), ..settings() });
     world.enter(0, participant("sip:ana@a", ANA));
