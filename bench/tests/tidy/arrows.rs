@@ -1,42 +1,46 @@
 //! Imports flow down (DESIGN §3).
 
-/// A package of the workspace and the packages of the workspace that it depends on, in any section.
+/// A package of the project and the packages of the project that it depends on, in any section.
 #[derive(Debug)]
 pub(crate) struct Package {
     name: String,
     needs: Vec<String>,
 }
 
-/// Who may need whom. Who is not listed needs nobody.
-const ARROWS: [(&str, &[&str]); 5] = [
+/// Who may need whom. Who is not listed needs nobody, and nobody needs `bench` or `loadtest`.
+const ARROWS: [(&str, &[&str]); 6] = [
     ("relay", &["relay-core", "relay-table"]),
+    ("relay-fuzz", &["relay-core"]),
     ("control-core", &["relay-core"]),
     ("control", &["control-core", "relay", "relay-core"]),
     ("bench", &["control", "control-core", "relay", "relay-core", "relay-table"]),
-    ("loadtest", &["control", "control-core", "relay", "relay-core"]),
+    ("loadtest", &["control", "control-core", "relay", "relay-core", "relay-table"]),
 ];
 
-const PACKAGES: [&str; 7] = ["bench", "control", "control-core", "loadtest", "relay", "relay-core", "relay-table"];
+const PACKAGES: [&str; 8] =
+    ["bench", "control", "control-core", "loadtest", "relay", "relay-core", "relay-fuzz", "relay-table"];
 
 /// Reads a manifest; `None` if it has no package.
 pub(crate) fn package(manifest: &str) -> Option<Package> {
     let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
     let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
-    let mut needs = Vec::new();
-    collect(&manifest, &mut needs);
-    Some(Package { name, needs })
+    let needs = dependencies(&manifest).into_iter().map(|(key, _)| key).filter(|key| PACKAGES.contains(&key.as_str()));
+    Some(Package { name, needs: needs.collect() })
 }
 
-fn collect(table: &toml::Table, needs: &mut Vec<String>) {
+/// Every dependency of every section, also of those under a target.
+fn dependencies(table: &toml::Table) -> Vec<(String, &toml::Value)> {
+    let mut found = Vec::new();
     for (key, value) in table {
         let Some(inner) = value.as_table() else { continue };
         match key.as_str() {
             "dependencies" | "dev-dependencies" | "build-dependencies" => {
-                needs.extend(inner.keys().filter(|name| PACKAGES.contains(&name.as_str())).cloned());
+                found.extend(inner.iter().map(|(name, value)| (name.clone(), value)));
             }
-            _ => collect(inner, needs),
+            _ => found.extend(dependencies(inner)),
         }
     }
+    found
 }
 
 pub(crate) fn check(packages: &[Package]) -> Vec<String> {
@@ -45,21 +49,54 @@ pub(crate) fn check(packages: &[Package]) -> Vec<String> {
         let bad = package.needs.iter().filter(|need| !allowed.contains(&need.as_str()));
         bad.map(|need| format!("{} depends on {need}: imports flow down", package.name)).collect::<Vec<_>>()
     };
-    // The fuzz targets are a workspace of their own beside the parsers that they feed.
-    packages.iter().filter(|package| package.name != "relay-fuzz").flat_map(wrong).collect()
+    packages.iter().flat_map(wrong).collect()
+}
+
+/// A package of ours under another name would hide an arrow from `check`, which reads names.
+pub(crate) fn check_renames(path: &str, manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+    let renamed = |(key, value): &(String, &toml::Value)| {
+        let package = value.get("package")?.as_str()?.to_owned();
+        (PACKAGES.contains(&package.as_str()) && package != *key)
+            .then(|| format!("{path}: {package} goes by the name {key}; give it its own"))
+    };
+    dependencies(&manifest).iter().filter_map(renamed).collect()
+}
+
+#[cfg(test)]
+fn needing(name: &str, section: &str, need: &str) -> Vec<String> {
+    check(&[package(&format!("[package]\nname = \"{name}\"\n[{section}]\n{need}.workspace = true\n")).unwrap()])
 }
 
 #[test]
 fn an_arrow_that_points_up_is_seen() {
-    let relay = |section: &str, need: &str| {
-        package(&format!("[package]\nname = \"relay\"\n[{section}]\n{need}.workspace = true\n")).unwrap()
-    };
-    assert!(check(&[relay("dependencies", "relay-core")]).is_empty());
-    assert_eq!(check(&[relay("dependencies", "control")]).len(), 1);
-    assert_eq!(check(&[relay("dev-dependencies", "bench")]).len(), 1);
-    assert_eq!(check(&[relay("target.'cfg(loom)'.dependencies", "loadtest")]).len(), 1);
-    assert_eq!(
-        check(&[package("[package]\nname = \"relay-core\"\n[dependencies]\nrelay-table = \"1\"\n").unwrap()]).len(),
-        1
+    assert!(needing("relay", "dependencies", "relay-core").is_empty());
+    assert!(needing("loadtest", "dev-dependencies", "relay-table").is_empty());
+    for (name, need) in [
+        ("relay", "control"),
+        ("relay", "control-core"),
+        ("relay-core", "relay-table"),
+        ("relay-table", "relay-core"),
+        ("relay-core", "relay"),
+        ("control-core", "relay"),
+        ("control-core", "control"),
+        ("control", "relay-table"),
+        ("control", "loadtest"),
+        ("loadtest", "bench"),
+        ("bench", "loadtest"),
+        ("relay-fuzz", "relay"),
+    ] {
+        for section in ["dependencies", "dev-dependencies", "build-dependencies", "target.'cfg(loom)'.dependencies"] {
+            assert_eq!(needing(name, section, need).len(), 1, "{name} {section} {need}");
+        }
+    }
+}
+
+#[test]
+fn an_arrow_under_another_name_is_seen() {
+    let renamed = "[workspace.dependencies]\nplane = { package = \"control\", path = \"control\" }\n";
+    assert_eq!(check_renames("Cargo.toml", renamed).len(), 1);
+    assert!(
+        check_renames("Cargo.toml", "[dependencies]\nquic = { package = \"quinn-udp\", version = \"1\" }\n").is_empty()
     );
 }
