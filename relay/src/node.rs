@@ -19,6 +19,7 @@ use crate::{
     Call, CallSettings, Config, Event,
     call::Shared as CallShared,
     clock::Clock,
+    event::EVENTS_MAX,
     mail::{Letterbox, MAIL_MAX, Mail, Opening},
     metrics::{self, Counters},
     status::StatusWords,
@@ -100,12 +101,12 @@ pub struct Exhausted {
 
 impl Relay {
     /// Opens the sockets and starts the workers. Events of calls come out of the receiver; it must be drained.
-    pub fn start(config: Config) -> Result<(Relay, mpsc::UnboundedReceiver<Event>), StartError> {
+    pub fn start(config: Config) -> Result<(Relay, mpsc::Receiver<Event>), StartError> {
         assert!(config.workers > 0, "a relay without workers serves nobody");
         let clock = Clock::start();
         let rows = (2 * config.calls_max).clamp(1, 1 << 20) as u32;
         let (table, readers) = table(Limits { rows, ..Limits::default() }, config.workers);
-        let (events, receiver) = mpsc::unbounded_channel();
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let sockets: Vec<Sockets> =
             (0..config.workers).map(|worker| Sockets::open(&config, worker)).collect::<Result<_, _>>()?;
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
@@ -172,6 +173,7 @@ impl Relay {
     pub fn limits(&self) -> Vec<metrics::Limit> {
         vec![
             metrics::Limit { name: "calls", value: self.shared.calls_max as u64, counter: "refused_total" },
+            metrics::Limit { name: "events", value: EVENTS_MAX as u64, counter: "events_lost_total" },
             metrics::Limit { name: "worker.mail", value: MAIL_MAX as u64, counter: "refused_total" },
             metrics::Limit {
                 name: "floor.messages_per_s",
