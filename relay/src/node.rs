@@ -1,7 +1,6 @@
 //! The media plane as a whole: it starts the workers, opens calls, adds up the counters, and ends.
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -11,12 +10,13 @@ use std::{
     time::SystemTime,
 };
 
-use relay_core::{Ssrc, Time, roster::Participant};
-use relay_table::{Limits, Row, Table, table};
+use relay_core::{Time, roster::Participant};
+use relay_table::{Limits, Table, table};
 use tokio::sync::mpsc;
 
 use crate::{
-    Call, CallSettings, Config, Event,
+    Call, CallSettings, Config, Event, Exhausted,
+    allotment::{Ssrcs, Ticket},
     call::Shared as CallShared,
     clock::Clock,
     event::EVENTS_MAX,
@@ -87,16 +87,6 @@ pub enum StartError {
         /// Number of workers.
         workers: usize,
     },
-}
-
-/// A limit of ours is reached: which one, and its value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} is full at {value}; raise it or wait")]
-pub struct Exhausted {
-    /// Name of the limit, as `GET /v1/system` lists it.
-    pub limit: &'static str,
-    /// Its value.
-    pub value: u64,
 }
 
 impl Relay {
@@ -224,48 +214,5 @@ impl Drop for Shared {
 impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Relay({} workers)", self.shared.workers.len())
-    }
-}
-
-/// One of the calls that a node may have at once; given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Ticket(Arc<AtomicUsize>);
-
-impl Ticket {
-    fn take(calls: &Arc<AtomicUsize>, most: usize) -> Option<Ticket> {
-        let more = |calls: usize| (calls < most).then_some(calls + 1);
-        calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Ticket(Arc::clone(calls)))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The SSRCs that are in use, unique over all calls of the node. A call's are given back when it ends, not before: retained
-/// media may still carry them.
-#[derive(Debug, Default)]
-pub(crate) struct Ssrcs {
-    used: Mutex<HashMap<u32, Row>>,
-}
-
-impl Ssrcs {
-    pub(crate) fn assign(&self, row: Row) -> Ssrc {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let ssrc = rand::random();
-            // 0 is what a careless client writes.
-            if ssrc != 0 && !used.contains_key(&ssrc) {
-                used.insert(ssrc, row);
-                return Ssrc(ssrc);
-            }
-        }
-    }
-
-    pub(crate) fn release(&self, row: Row) {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, of| *of != row);
     }
 }
