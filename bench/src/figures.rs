@@ -11,7 +11,7 @@ use serde_json::json;
 /// How much to measure.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Rounds of the rate measurement; the first is discarded.
+    /// Rounds of the rate measurement, after one that warms up.
     #[arg(long, default_value_t = 8, value_name = "ROUNDS")]
     pub rounds: usize,
     /// Length of each half of a round. Milliseconds.

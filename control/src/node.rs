@@ -122,7 +122,7 @@ impl Node {
 }
 
 /// Follows what the media plane reports.
-async fn follow(mut events: mpsc::UnboundedReceiver<Event>, registry: Arc<Registry>) {
+async fn follow(mut events: mpsc::Receiver<Event>, registry: Arc<Registry>) {
     while let Some(event) = events.recv().await {
         match event {
             Event::Inactive { call, epoch } => {

@@ -87,6 +87,7 @@ impl Arguments {
                 say(&format!("seed {seed}\n"))?;
                 let mut world = node.map_or_else(Real::in_process, |url| Real::at(&url))?;
                 let report = choice.play("run", &mut world, seed)?;
+                say(&report.table())?;
                 world.stop();
                 choice.finish(&[report])
             }
@@ -96,6 +97,10 @@ impl Arguments {
                 for seed in (0..seeds).map(|number| first.wrapping_add(number)) {
                     say(&format!("seed {seed}\n"))?;
                     reports.push(choice.play("sim", &mut Simulated, seed)?);
+                    // Of many runs only those are shown whole in which something was broken.
+                    let Some(report) = reports.last() else { continue };
+                    let whole = seeds == 1 || report.broken > 0;
+                    say(&if whole { report.table() } else { report.sum() })?;
                 }
                 choice.finish(&reports)
             }
@@ -117,9 +122,7 @@ impl Choice {
             retention: Millis(self.retention_ms),
         })?;
         let verdicts = world.play(&plan)?.judge(&world.terms(&plan));
-        let report = Report::new(name, &plan, verdicts);
-        say(&report.table())?;
-        Ok(report)
+        Ok(Report::new(name, &plan, verdicts))
     }
 
     fn finish(&self, reports: &[Report]) -> Result<usize, Box<dyn Error>> {

@@ -77,8 +77,8 @@ impl Report {
         text
     }
 
-    /// The last line: how many, how fast, and whether the contract held.
-    fn sum(&self) -> String {
+    /// The last line of the table: how many, how fast, and whether the contract held.
+    pub fn sum(&self) -> String {
         let spread = |pick: fn(&Verdict) -> Option<f64>| {
             let mut values: Vec<f64> = self.entrants.iter().filter_map(|row| pick(&row.verdict)).collect();
             values.sort_by(f64::total_cmp);

@@ -19,8 +19,8 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     CallSettings, Exhausted, Ports,
+    allotment::{Ssrcs, Ticket},
     mail::{Letterbox, Mail},
-    node::{Ssrcs, Ticket},
     status::{Snapshot, StatusReader},
 };
 

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use relay_core::Slot;
 
+/// Events that may wait for control. What does not fit is counted and comes again: a hang time with the next one, a silent leg
+/// ten seconds later.
+pub const EVENTS_MAX: usize = 4096;
+
 /// Something happened in a call. Control decides what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

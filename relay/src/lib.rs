@@ -8,6 +8,7 @@
 //! 4. Every answer waits for the owner, and no answer waits for longer than two seconds.
 //! 5. `unsafe` lives in `udp`, where the system calls are.
 
+mod allotment;
 pub mod call;
 mod clock;
 pub mod config;
@@ -20,7 +21,8 @@ mod status;
 pub mod udp;
 mod worker;
 
+pub use allotment::Exhausted;
 pub use call::{Call, Entered, FloorAction, FloorAnswer, FloorResult, ParticipantFacts, Status};
 pub use config::{CallSettings, Config, FloorSettings};
 pub use event::Event;
-pub use node::{Exhausted, Ports, Relay, StartError};
+pub use node::{Ports, Relay, StartError};

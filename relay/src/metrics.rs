@@ -79,6 +79,7 @@ counters! {
     unconfirmed "floor_unconfirmed_total" "Late-entry floor messages that nobody acknowledged.";
     unheeded "floor_revoke_unheeded_total" "Participants that do not stop although Floor Revoke was repeated to its limit.";
     inactive "calls_inactive_total" "Hang times that ran out.";
+    events_lost "events_lost_total" "Events that did not fit into control's queue; they come again.";
     expired "legs_expired_total" "Legs that were silent for longer than they live.";
     rtp_stranger "datagrams_dropped_total" ("cause", "rtp-stranger") "Datagrams that did not belong, by cause.";
     rtp_wrong_ssrc "datagrams_dropped_total" ("cause", "rtp-wrong-ssrc") "Datagrams that did not belong, by cause.";

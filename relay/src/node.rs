@@ -1,7 +1,6 @@
 //! The media plane as a whole: it starts the workers, opens calls, adds up the counters, and ends.
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -11,14 +10,16 @@ use std::{
     time::SystemTime,
 };
 
-use relay_core::{Ssrc, Time, roster::Participant};
-use relay_table::{Limits, Row, Table, table};
+use relay_core::{Time, roster::Participant};
+use relay_table::{Limits, Table, table};
 use tokio::sync::mpsc;
 
 use crate::{
-    Call, CallSettings, Config, Event,
+    Call, CallSettings, Config, Event, Exhausted,
+    allotment::{Ssrcs, Ticket},
     call::Shared as CallShared,
     clock::Clock,
+    event::EVENTS_MAX,
     mail::{Letterbox, MAIL_MAX, Mail, Opening},
     metrics::{self, Counters},
     status::StatusWords,
@@ -88,24 +89,14 @@ pub enum StartError {
     },
 }
 
-/// A limit of ours is reached: which one, and its value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} is full at {value}; raise it or wait")]
-pub struct Exhausted {
-    /// Name of the limit, as `GET /v1/system` lists it.
-    pub limit: &'static str,
-    /// Its value.
-    pub value: u64,
-}
-
 impl Relay {
     /// Opens the sockets and starts the workers. Events of calls come out of the receiver; it must be drained.
-    pub fn start(config: Config) -> Result<(Relay, mpsc::UnboundedReceiver<Event>), StartError> {
+    pub fn start(config: Config) -> Result<(Relay, mpsc::Receiver<Event>), StartError> {
         assert!(config.workers > 0, "a relay without workers serves nobody");
         let clock = Clock::start();
         let rows = (2 * config.calls_max).clamp(1, 1 << 20) as u32;
         let (table, readers) = table(Limits { rows, ..Limits::default() }, config.workers);
-        let (events, receiver) = mpsc::unbounded_channel();
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let sockets: Vec<Sockets> =
             (0..config.workers).map(|worker| Sockets::open(&config, worker)).collect::<Result<_, _>>()?;
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
@@ -172,6 +163,7 @@ impl Relay {
     pub fn limits(&self) -> Vec<metrics::Limit> {
         vec![
             metrics::Limit { name: "calls", value: self.shared.calls_max as u64, counter: "refused_total" },
+            metrics::Limit { name: "events", value: EVENTS_MAX as u64, counter: "events_lost_total" },
             metrics::Limit { name: "worker.mail", value: MAIL_MAX as u64, counter: "refused_total" },
             metrics::Limit {
                 name: "floor.messages_per_s",
@@ -222,48 +214,5 @@ impl Drop for Shared {
 impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Relay({} workers)", self.shared.workers.len())
-    }
-}
-
-/// One of the calls that a node may have at once; given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Ticket(Arc<AtomicUsize>);
-
-impl Ticket {
-    fn take(calls: &Arc<AtomicUsize>, most: usize) -> Option<Ticket> {
-        let more = |calls: usize| (calls < most).then_some(calls + 1);
-        calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Ticket(Arc::clone(calls)))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The SSRCs that are in use, unique over all calls of the node. A call's are given back when it ends, not before: retained
-/// media may still carry them.
-#[derive(Debug, Default)]
-pub(crate) struct Ssrcs {
-    used: Mutex<HashMap<u32, Row>>,
-}
-
-impl Ssrcs {
-    pub(crate) fn assign(&self, row: Row) -> Ssrc {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let ssrc = rand::random();
-            // 0 is what a careless client writes.
-            if ssrc != 0 && !used.contains_key(&ssrc) {
-                used.insert(ssrc, row);
-                return Ssrc(ssrc);
-            }
-        }
-    }
-
-    pub(crate) fn release(&self, row: Row) {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, of| *of != row);
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn start(
     reader: Reader<Participant>,
     clock: Clock,
     counters: Arc<Counters>,
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::Sender<Event>,
 ) -> io::Result<(Letterbox, JoinHandle<()>)> {
     let doorbell = Arc::new(Doorbell::new()?);
     let (bell, sleeper): (Bell, Sleeper) = bell({

@@ -10,8 +10,9 @@ use std::{
 use relay::{
     Call, CallSettings, Config, Exhausted, FloorAction, Relay,
     call::{AskError, EnterError},
+    event::EVENTS_MAX,
 };
-use relay_core::{Slot, roster, rtp};
+use relay_core::{Millis, Slot, roster, rtp};
 
 const CALLS_MAX: usize = 3;
 
@@ -107,6 +108,31 @@ async fn the_mail_of_a_worker_is_bounded_and_says_so() {
     let rtp = socket("127.0.0.1:0");
     let refused = call.enter(participant(&call, "sip:ana@a", &rtp)).await.unwrap_err();
     assert_eq!(refused, EnterError::Exhausted(full));
+}
+
+/// Nobody takes the events: as many wait as may, and every further one is counted.
+#[tokio::test]
+async fn events_that_nobody_takes_are_bounded_and_counted() {
+    let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: CALLS_MAX };
+    let (relay, mut events) = Relay::start(config).unwrap();
+    let call = open(&relay, CallSettings { participants_max: 10_000, ..CallSettings::default() }).unwrap();
+    let more = 5;
+    for number in 0..EVENTS_MAX as u32 + more {
+        let address = std::net::Ipv4Addr::from(0x7f10_0000 + number);
+        let leg = roster::Leg { rtp: (address, 4000).into(), floor: None };
+        let rtp = socket("127.0.0.1:0");
+        let who = roster::Participant { leg, expires: Some(Millis(1)), ..participant(&call, "sip:ana@a", &rtp) };
+        call.enter(who).await.unwrap();
+    }
+    let lost = || relay.metrics().into_iter().find(|metric| metric.name == "events_lost_total").unwrap().value;
+    let begin = Instant::now();
+    while lost() < f64::from(more) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "{} are counted", lost());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(events.len(), EVENTS_MAX);
+    assert!(events.recv().await.is_some());
+    relay.stop();
 }
 
 #[tokio::test]

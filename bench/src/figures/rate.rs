@@ -112,16 +112,22 @@ pub(super) fn measure(options: &Options) -> (Vec<Row>, f64) {
     let targets = raw::targets(PARTICIPANTS, &sinks.ports());
     let length = Duration::from_millis(options.round_ms);
     let mut rounds = Vec::new();
-    for _ in 0..options.rounds.max(2) {
+    let mut discarded = 0;
+    for round in 0..=options.rounds.max(2) {
         let calls = stage.counter("send_calls_total");
         let before = allocations::allocations();
         let (delivered, relay_pps) = relay_round(&mut stage, &mut sinks, length);
         let allocations = allocations::allocations() - before;
         let calls = stage.counter("send_calls_total") - calls;
         let raw_pps = raw_round(&targets, &mut sinks, length);
+        let Some(raw_pps) = raw_pps.filter(|_| round > 0) else {
+            // The first round warms up.
+            discarded += usize::from(round > 0);
+            continue;
+        };
         rounds.push(Round { relay_pps, raw_pps, allocations, delivered, calls });
     }
-    rounds.remove(0);
+    assert!(!rounds.is_empty(), "the sinks fell behind in every round: give this machine more time");
     let lost = stage.counter("deliveries_lost_total");
     stage.relay.stop();
     let ratios: Vec<f64> = rounds.iter().map(|round| round.relay_pps / round.raw_pps).collect();
@@ -147,6 +153,7 @@ pub(super) fn measure(options: &Options) -> (Vec<Row>, f64) {
         ),
         Row::single("R5b", "payload copies per delivered packet", payload_copies(), "", Must::AtMost(0.0)),
         Row::single("R5c", "deliveries lost in the relay", lost, "packets", Must::AtMost(0.0)),
+        Row::single("D", "rounds in which the sinks fell behind, discarded", discarded as f64, "rounds", Must::Print),
         Row::single("C", "one chunk of 128, raw", chunk_us, "us", Must::Print),
     ];
     (rows, chunk_us)
@@ -172,8 +179,8 @@ fn relay_round(stage: &mut Stage, sinks: &mut Sinks, length: Duration) -> (u64, 
     (delivered, pps)
 }
 
-/// The raw loop runs on the worker's core; the same sink counts.
-fn raw_round(targets: &[SocketAddr], sinks: &mut Sinks, length: Duration) -> f64 {
+/// The raw loop runs on the worker's core; the same sinks count. `None` if they fell behind: then they were measured, not it.
+fn raw_round(targets: &[SocketAddr], sinks: &mut Sinks, length: Duration) -> Option<f64> {
     let stop = Arc::new(AtomicBool::new(false));
     let (targets, stopping) = (targets.to_vec(), Arc::clone(&stop));
     let sender = std::thread::spawn(move || {
@@ -183,20 +190,26 @@ fn raw_round(targets: &[SocketAddr], sinks: &mut Sinks, length: Duration) -> f64
         raw::send_until(&socket, &targets, &[0; PACKET], &stopping)
     });
     let mut delivered = 0u64;
-    // The thread begins to send at some time after it was spawned: the clock starts with its first datagram.
+    // The thread begins to send at some time after it was spawned: the clock starts with its first datagrams.
     while delivered == 0 {
         delivered += sinks.take() as u64;
     }
     let start = Instant::now();
-    delivered = 0;
+    let first = delivered;
     while start.elapsed() < length {
         delivered += sinks.take() as u64;
     }
-    let pps = delivered as f64 / start.elapsed().as_secs_f64();
+    let pps = (delivered - first) as f64 / start.elapsed().as_secs_f64();
     stop.store(true, Ordering::Relaxed);
-    sender.join().expect("the raw loop ends");
-    while sinks.take() > 0 {}
-    pps
+    let sent = sender.join().expect("the raw loop ends");
+    let behind = sent - delivered;
+    loop {
+        match sinks.take() as u64 {
+            0 => break,
+            more => delivered += more,
+        }
+    }
+    (delivered == sent && behind < sent / 20).then_some(pps)
 }
 
 /// Copies of a payload between retention and the system call: how many different places in memory one packet is sent from,

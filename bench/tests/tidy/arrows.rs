@@ -1,4 +1,4 @@
-//! Imports flow down (DESIGN §3).
+//! Imports flow down (docs/ARCHITECTURE.md).
 
 /// A package of the project and the packages of the project that it depends on, in any section.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Where media may go: a relay multiplies packets, so nobody may point it at a stranger (DESIGN §8, API 'Legs').
+//! Where media may go: a relay multiplies packets, so nobody may point it at a stranger (docs/security.md).
 
 use alloc::format;
 use core::net::{IpAddr, SocketAddr};

@@ -137,11 +137,9 @@ pub(super) async fn put(
     State(face): Shared,
     Path(id): Path<String>,
     Body(document): Body<Document>,
-) -> Answer<(StatusCode, Json<Value>)> {
-    let is_new = face.registry.group(&id).is_err();
+) -> Answer<Json<Value>> {
     let stored = face.registry.put_group(&id, document.check()?).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(show(&id, &stored))))
+    Ok(Json(show(&id, &stored)))
 }
 
 pub(super) async fn get(State(face): Shared, Path(id): Path<String>) -> Answer<Json<Value>> {

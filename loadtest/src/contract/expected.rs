@@ -1,4 +1,4 @@
-//! Which packets of a call are promised to one caller (DESIGN §5), worked out from what the talkers did.
+//! Which packets of a call are promised to one caller (docs/ARCHITECTURE.md, "The life of an entry"), worked out from what the talkers did.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -27,7 +27,7 @@ use work::{Turn, Work};
 
 use crate::{
     Millis, Order, Slot, Ssrc, Time,
-    distributor::Distributor,
+    distributor::{Distributor, SliceEpoch},
     floor::{
         self,
         cause::DenyCause,
@@ -154,6 +154,8 @@ pub enum Output<'a, A> {
     Distribute {
         /// Its order number.
         order: Order,
+        /// The state of the slice under which it began.
+        epoch: SliceEpoch,
         /// The datagram.
         packet: &'a [u8],
         /// Where to.

@@ -24,12 +24,19 @@ pub struct Distributor<T> {
     /// Places that fell empty while a packet is on its way, ascending.
     left: Vec<usize>,
     rotation: usize,
+    epoch: SliceEpoch,
 }
+
+/// Number of a state of who gets live packets: every splice and every departure advances it. A live packet carries the one under
+/// which it began, so that whoever sends a part of it knows for whom it is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SliceEpoch(pub u64);
 
 /// One packet on its way.
 #[derive(Debug)]
 struct Spread {
     order: Order,
+    epoch: SliceEpoch,
     start: usize,
     done: usize,
     total: usize,
@@ -50,20 +57,24 @@ impl<T: Copy> Distributor<T> {
             spread: None,
             left: Vec::new(),
             rotation: 0,
+            epoch: SliceEpoch::default(),
         }
     }
 
     /// `slot` gets every packet from `from` on, and none before. `from` must not lie before an earlier `enter`'s.
     pub fn enter(&mut self, slot: Slot, target: T, from: Order) {
         self.coming.push_back((from, slot, target));
+        self.epoch.0 += 1;
     }
 
     /// `slot` gets nothing more. Answers the first packet that it was not given, or `None` if it was not served.
     pub fn leave(&mut self, slot: Slot) -> Option<Order> {
         if let Some(at) = self.coming.iter().position(|coming| coming.1 == slot) {
+            self.epoch.0 += 1;
             return self.coming.remove(at).map(|coming| coming.0);
         }
         let place = self.place(slot)?;
+        self.epoch.0 += 1;
         let next = match &self.spread {
             Some(spread) if !spread.served(place) => Some(spread.order),
             Some(spread) => Some(spread.order.next()),
@@ -108,11 +119,11 @@ impl<T: Copy> Distributor<T> {
         self.exclude(own);
         let total = self.targets.len() - self.excluded;
         self.rotation = if total == 0 { 0 } else { (self.rotation + 1) % total };
-        self.spread = Some(Spread { order, start: self.rotation, done: 0, total });
+        self.spread = Some(Spread { order, epoch: self.epoch, start: self.rotation, done: 0, total });
     }
 
     /// The next at most `max` places of the packet on its way, or `None` once it is out.
-    pub fn step(&mut self, max: usize) -> Option<(Order, Range<usize>)> {
+    pub fn step(&mut self, max: usize) -> Option<(Order, SliceEpoch, Range<usize>)> {
         loop {
             let spread = self.spread.as_mut()?;
             if spread.done >= spread.total {
@@ -133,7 +144,7 @@ impl<T: Copy> Distributor<T> {
             }
             spread.done += jumps + piece.len();
             if !piece.is_empty() {
-                return Some((spread.order, piece));
+                return Some((spread.order, spread.epoch, piece));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Late entry: what a participant that enters a running call is told and sent (DESIGN §5, TS 24.380 §6.3.5.2.2).
+//! Late entry: what a participant that enters a running call is told and sent (TS 24.380 §6.3.5.2.2).
 
 pub mod acknowledgement;
 pub mod facts;

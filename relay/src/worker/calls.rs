@@ -41,7 +41,7 @@ pub(super) struct Calls {
     pub(super) counters: Arc<Counters>,
     clock: Clock,
     now: Time,
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::Sender<Event>,
     received: Option<Box<Received>>,
     outgoing: Outgoing,
     legs: Legs,
@@ -71,12 +71,7 @@ struct Running {
 }
 
 impl Calls {
-    pub(super) fn new(
-        sockets: Sockets,
-        clock: Clock,
-        counters: Arc<Counters>,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> Calls {
+    pub(super) fn new(sockets: Sockets, clock: Clock, counters: Arc<Counters>, events: mpsc::Sender<Event>) -> Calls {
         Calls {
             sockets,
             counters,
@@ -224,11 +219,12 @@ impl Calls {
                 }
                 Output::Inactive => {
                     counters.inactive.add(1);
-                    _ = self.events.send(Event::Inactive { call: running.id.clone(), epoch: running.epoch });
+                    let event = Event::Inactive { call: running.id.clone(), epoch: running.epoch };
+                    tell(&self.events, counters, event);
                 }
                 Output::Expired { slot, entry } => {
                     counters.expired.add(1);
-                    _ = self.events.send(Event::LegExpired { call: running.id.clone(), slot, entry });
+                    tell(&self.events, counters, Event::LegExpired { call: running.id.clone(), slot, entry });
                 }
                 Output::Wake(wake) => {
                     running.schedule(index, wake.map(|(at, _)| at), &mut self.wakes);
@@ -247,6 +243,13 @@ impl Calls {
     fn count_participants(&self) {
         let here = self.running.iter().flatten().map(|running| running.call.participants() as u64).sum();
         self.counters.participants.set(here);
+    }
+}
+
+/// Tells control. An event that does not fit comes again; one that nobody waits for any more is of no use.
+fn tell(events: &mpsc::Sender<Event>, counters: &Counters, event: Event) {
+    if let Err(mpsc::error::TrySendError::Full(_)) = events.try_send(event) {
+        counters.events_lost.add(1);
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 
 use super::{Call, Why, seat::Seat};
-use crate::{Slot, Time, floor::participant, late_entry::acknowledgement::Due};
+use crate::{Millis, Slot, Time, floor::participant, late_entry::acknowledgement::Due};
 
 /// What a participant may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,9 @@ impl Alarm {
 
 /// When each alarm of one participant is due.
 pub(super) type Due4 = [Option<Time>; Alarm::COUNT];
+
+/// After this time a leg that is still silent is reported once more: control may have missed it.
+const EXPIRED_AGAIN: Millis = Millis(10_000);
 
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
@@ -132,6 +135,7 @@ impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
             Some(until) if until <= now => {
                 let entry = seat.entry;
                 self.outbox.push_back(super::Work::Expired(slot, entry));
+                self.set_alarm(slot, Alarm::Expiry, Some(now + EXPIRED_AGAIN));
             }
             until => self.set_alarm(slot, Alarm::Expiry, until),
         }

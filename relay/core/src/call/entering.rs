@@ -100,7 +100,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// The state of the floor goes before everything else that is said to the newcomer, unless it has the floor itself.
     fn welcome(&mut self, slot: Slot, before: usize, implicit: bool) {
         if implicit {
-            // Digest §7.1, 4c: an implicit request that cannot be granted or queued is answered by Floor Taken alone.
+            // TS 24.380 §6.3.5.2.2: an implicit request that cannot be granted or queued is answered by Floor Taken alone.
             self.outbox.retain(|work| {
                 !matches!(work, Work::Note(to, Note::Deny(DenyCause::AnotherClientHasPermission)) if *to == slot)
             });

@@ -31,7 +31,7 @@ pub(super) enum Note {
     Acknowledge,
 }
 
-/// Queue position of a participant that does not wait (digest §3.1, field 3).
+/// Queue position of a participant that does not wait (TS 24.380 §8.2.3.5).
 const NOT_QUEUED: u8 = 254;
 
 impl<A: Copy + From<SocketAddr>> Call<A> {

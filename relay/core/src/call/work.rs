@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note};
 use crate::{
     Millis, Order, Slot, Time,
+    distributor::SliceEpoch,
     late_entry::{Facts, newcomer::TICK, plan::Plan},
 };
 
@@ -49,7 +50,7 @@ const SHARE: usize = CHUNK / 2;
 /// What `choose` found; it names places, not memory, so that the borrow of the answer starts afterwards.
 enum Chosen {
     Floor(Slot, usize),
-    Distribute(Order, core::ops::Range<usize>),
+    Distribute(Order, SliceEpoch, core::ops::Range<usize>),
     Replay(Slot),
     Entered(Slot, u64, alloc::boxed::Box<Facts>),
     Answer(u64, Answer),
@@ -68,7 +69,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     self.counters.floor_messages += 1;
                     return Output::Floor { to, message: self.datagram.get(..length).unwrap_or(&[]) };
                 }
-                Chosen::Distribute(order, places) => {
+                Chosen::Distribute(order, epoch, places) => {
                     if self.kept.packet(order).is_none() {
                         let lost = self.distributor.abandon() + places.len();
                         self.counters.overrun += lost as u64;
@@ -76,7 +77,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     }
                     let (targets, slots) = self.distributor.targets(places);
                     let packet = self.kept.packet(order).unwrap_or(&[]);
-                    return Output::Distribute { order, packet, targets, slots };
+                    return Output::Distribute { order, epoch, packet, targets, slots };
                 }
                 Chosen::Replay(slot) => {
                     let Some(to) = self.seat(slot).map(|seat| A::from(seat.who.leg.rtp)) else { continue };
@@ -134,7 +135,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 self.begin_packet();
             }
             match self.distributor.step(CHUNK) {
-                Some((order, places)) => return Some(Chosen::Distribute(order, places)),
+                Some((order, epoch, places)) => return Some(Chosen::Distribute(order, epoch, places)),
                 None if self.distributor.at_beginning() => {}
                 None => return None,
             }

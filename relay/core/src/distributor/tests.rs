@@ -54,7 +54,7 @@ fn run(distributor: &mut Distributor<u64>, model: &mut Model, max: usize) -> boo
         distributor.begin(&own);
     }
     match distributor.step(max) {
-        Some((order, places)) => {
+        Some((order, _, places)) => {
             assert!(places.len() <= max);
             let (targets, slots) = distributor.targets(places);
             model.take(order, slots, targets);
@@ -113,10 +113,31 @@ fn the_first_place_moves_on_with_every_packet() {
     for order in 0..4 {
         distributor.offer(Order(order));
         distributor.begin(&[]);
-        let (_, place) = distributor.step(1).expect("four targets");
+        let (_, _, place) = distributor.step(1).expect("four targets");
         firsts.push(distributor.targets(place).1[0]);
         while distributor.step(9).is_some() {}
     }
     firsts.sort();
     assert_eq!(firsts, [Slot(0), Slot(1), Slot(2), Slot(3)]);
+}
+
+#[test]
+fn a_packet_carries_the_epoch_under_which_it_began() {
+    let mut distributor = Distributor::new();
+    (0..4).for_each(|slot| distributor.enter(Slot(slot), slot, Order(0)));
+    let mut epochs = Vec::new();
+    for order in 0..3 {
+        distributor.offer(Order(order));
+        distributor.begin(&[]);
+        let (_, began, _) = distributor.step(1).expect("there is somebody");
+        // A departure and a splice between two chunks belong to the next packet.
+        distributor.leave(Slot(order as u32));
+        distributor.enter(Slot(order as u32), 9, Order(order + 1));
+        while let Some((_, epoch, _)) = distributor.step(1) {
+            assert_eq!(epoch, began);
+        }
+        epochs.push(began.0);
+    }
+    assert_eq!(epochs, [4, 6, 8]);
+    assert_eq!(distributor.leave(Slot(77)), None, "who is not served changes nothing");
 }

@@ -4,7 +4,7 @@ use crate::time::Millis;
 
 /// One default: what it is called, how large it is, who says so, and what it guards.
 ///
-/// `evidence` uses the marks of the floor-control digest: I the clause itself, N, C and W other implementations and their
+/// `evidence` names who says so: I the clause itself, N, C and W other implementations and their
 /// notes, `ours` a rule of this project where the clause leaves the value open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {

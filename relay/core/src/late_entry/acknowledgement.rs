@@ -1,5 +1,5 @@
-//! The floor message that a newcomer has to acknowledge, and how often it is repeated (spec digest §7.1; the schedule is ours:
-//! the clause neither asks for nor forbids repetition).
+//! The floor message that a newcomer has to acknowledge, and how often it is repeated. The schedule is ours: the clause (TS 24.380
+//! §6.3.5.2.2) neither asks for repetition nor forbids it.
 
 use crate::{Millis, Time};
 

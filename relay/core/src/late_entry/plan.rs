@@ -33,8 +33,8 @@ pub enum Skip {
 }
 
 impl Plan {
-    /// Reads the resume points against what is kept (DESIGN §5). `running` is the order number at which the running burst
-    /// began; without a usable point, that burst's packets since `entry_from` are sent.
+    /// Reads the resume points against what is kept (docs/ARCHITECTURE.md, "The life of an entry"). `running` is the order number
+    /// at which the running burst began; without a usable point, that burst's packets since `entry_from` are sent.
     pub fn new(
         resume: &[ResumePoint],
         user: &str,

@@ -1,4 +1,4 @@
-//! The late-entry contract (DESIGN §5) at every instant of a burst, for every kind of resume vector.
+//! The late-entry contract (docs/ARCHITECTURE.md, "The life of an entry") at every instant of a burst, for every kind of resume vector.
 
 use alloc::vec;
 

@@ -161,4 +161,7 @@ fn a_silent_leg_expires_and_a_heard_one_does_not() {
     assert_eq!(world.expired.len(), 1);
     world.run_until(at(1_999));
     assert_eq!(world.expired, [(Slot(1), 2), (Slot(0), 1)]);
+    world.leave(0);
+    world.run_until(at(11_000));
+    assert_eq!(world.expired.len(), 3, "who does not leave is reported again");
 }
