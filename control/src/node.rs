@@ -59,15 +59,15 @@ impl Node {
     /// Starts everything; when this returns the node serves.
     pub async fn start(config: Config) -> Result<Node, StartError> {
         let bind = |source| StartError::Http { address: config.http, source };
-        let listener = TcpListener::bind(config.http).await.map_err(bind)?;
-        let http = listener.local_addr().map_err(bind)?;
+        let socket = TcpListener::bind(config.http).await.map_err(bind)?;
+        let http = socket.local_addr().map_err(bind)?;
         let media = relay::Config { media: config.media, workers: config.workers, calls_max: CALLS_MAX };
         let (relay, events) = Relay::start(media)?;
         let registry = Arc::new(Registry::new(relay));
         let face = Arc::new(Face::new(config.system, Arc::clone(&registry)));
         let (stop, stopping) = watch::channel(false);
         let tasks = vec![
-            tokio::spawn(http::serve(listener, Arc::clone(&face), stopping)),
+            tokio::spawn(http::serve(socket, Arc::clone(&face), stopping)),
             tokio::spawn(follow(events, registry)),
         ];
         Ok(Node { http, face, stop, tasks })
@@ -139,5 +139,54 @@ async fn follow(mut events: mpsc::Receiver<Event>, registry: Arc<Registry>) {
                 Err(refused) => debug_assert!(matches!(refused.cause, Cause::CallEnded | Cause::NoSuchCall)),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use control_core::group::{Codec, Floor, Group, Media, Model};
+
+    use super::*;
+
+    fn group() -> Group {
+        let codec = Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: String::new() };
+        Group {
+            model: Model::Chat,
+            members: Vec::new(),
+            open: true,
+            enabled: true,
+            migration_grace_s: 10,
+            floor: Floor { queueing: true, max_burst_s: 30, hang_time_s: 0, privacy: false },
+            media: Media {
+                codecs: vec![codec],
+                retention_ms: 10_000,
+                entry_ms: 200,
+                packets_per_s: 200,
+                bytes_per_s: 65_536,
+            },
+            participants_max: 10,
+            queue_max: 16,
+        }
+    }
+
+    /// A hang time that ran out before somebody entered releases nothing.
+    #[tokio::test]
+    async fn inactivity_counts_only_at_the_epoch_at_which_it_was_seen() {
+        let media = "127.0.0.1:0".parse().expect("an address");
+        let (relay, _) = Relay::start(relay::Config { media, workers: 1, calls_max: 4 }).expect("loopback is there");
+        let registry = Arc::new(Registry::new(relay.clone()));
+        registry.put_group("fire", group()).await.expect("a right document");
+        let (call, is_new) = registry.call_to_enter("fire").expect("a call");
+        assert!(is_new);
+        let seen = call.media.epoch();
+        let report = |epoch| Event::Inactive { call: Arc::from(call.id.as_str()), epoch };
+        for (epoch, runs) in [(seen.wrapping_sub(1), true), (seen + 1, true), (seen, false)] {
+            let (tell, events) = mpsc::channel(1);
+            tell.send(report(epoch)).await.expect("somebody follows");
+            drop(tell);
+            follow(events, Arc::clone(&registry)).await;
+            assert_eq!(registry.call(&call.id).is_ok(), runs, "reported at {epoch}, the roster is at {seen}");
+        }
+        tokio::task::spawn_blocking(move || relay.stop()).await.expect("the relay stops");
     }
 }

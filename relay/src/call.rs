@@ -300,8 +300,7 @@ impl Call {
     }
 
     async fn settle(&self) -> Result<(), AskError> {
-        let row = self.shared.row;
-        self.ask(|reply| Mail::Settle { row, reply }).await
+        self.ask(|reply| Mail::Settle { reply }).await
     }
 
     async fn ask<T>(&self, letter: impl FnOnce(oneshot::Sender<T>) -> Mail) -> Result<T, AskError> {

@@ -71,7 +71,7 @@ struct Worker {
     sleeper: Sleeper,
     letterbox: Letterbox,
     /// Who waits until a departure is seen.
-    settling: Vec<(Row, oneshot::Sender<()>)>,
+    settling: Vec<oneshot::Sender<()>>,
     stopping: bool,
     calls: Calls,
 }
@@ -160,9 +160,9 @@ impl Worker {
             self.take_mail();
             self.look_at(row);
         }
-        while let Some((row, reply)) = self.settling.pop() {
-            self.look_at(row);
-            // Whoever asked may have given up waiting.
+        while let Some(reply) = self.settling.pop() {
+            // Its letter was posted after the row was marked as changed, so the looks above have seen the departure. Whoever
+            // asked may have given up waiting.
             _ = reply.send(());
         }
     }
@@ -171,7 +171,7 @@ impl Worker {
         while let Some(mail) = self.letterbox.take() {
             match mail {
                 Mail::Stop => self.stopping = true,
-                Mail::Settle { row, reply } => self.settling.push((row, reply)),
+                Mail::Settle { reply } => self.settling.push(reply),
                 mail => self.calls.read(mail),
             }
         }

@@ -124,8 +124,8 @@ async fn one_leg_address_serves_calls_of_two_workers() {
     let (rtp, floor) = (socket(), socket());
     let mut talkers = vec![];
     for call in &calls {
-        let listener = describe("sip:eva@a", &rtp, &floor, call.assign_ssrc());
-        call.enter(listener).await.unwrap();
+        let eva = describe("sip:eva@a", &rtp, &floor, call.assign_ssrc());
+        call.enter(eva).await.unwrap();
         let ana = enter(call, "sip:ana@a", vec![]).await;
         call.floor(ana.slot, ana.entry, FloorAction::Request { priority: 0 }).await.unwrap();
         talkers.push(ana);
@@ -158,6 +158,11 @@ async fn strangers_are_counted_and_cost_nobody_a_packet() {
     }
     ana.talk(&call, 0..100);
     ben.hear_many(0..100);
+    // A floor message under ana's SSRC from somewhere else is nobody's: she keeps the floor.
+    let mut release = [0; 64];
+    let message = message::Message::Release { indicator: None };
+    let length = message::Packet { ssrc: ana.ssrc, acknowledge: false, message }.write(&mut release).unwrap();
+    ben.floor.send_to(&release[..length], call.ports().floor).unwrap();
     // The owner answers this behind everything else that came to its floor socket.
     let release = message::Message::Release { indicator: None };
     let mut datagram = [0; 64];
@@ -165,6 +170,7 @@ async fn strangers_are_counted_and_cost_nobody_a_packet() {
     let length = packet.write(&mut datagram).unwrap();
     ben.floor.send_to(&datagram[..length], call.ports().floor).unwrap();
     while ben.told() != message::Kind::Ack.number() {}
+    assert_eq!(call.status().floor.talker.as_deref(), Some("sip:ana@a"));
     let metrics = relay.metrics();
     let count = |cause: &str| {
         let of = |metric: &&relay::metrics::Metric| metric.labels.iter().any(|(_, value)| value == cause);
@@ -172,6 +178,7 @@ async fn strangers_are_counted_and_cost_nobody_a_packet() {
     };
     assert_eq!((count("rtp-stranger"), count("rtp-wrong-ssrc")), (50.0, 20.0 + 48.0));
     assert_eq!(count("rtp-malformed"), 12.0);
+    assert_eq!(count("floor-stranger"), 1.0);
     assert!(count("floor-malformed") > 0.0);
     relay.stop();
 }

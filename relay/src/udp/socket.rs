@@ -144,3 +144,36 @@ fn force_space(socket: &socket2::Socket, forced: libc::c_int, plain: libc::c_int
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quinn_udp::{Transmit, UdpSocketState};
+
+    use super::*;
+
+    /// The kernel may hand a run of datagrams over as one: each is seen by itself, the empty one too.
+    #[test]
+    fn a_run_of_datagrams_is_seen_one_by_one() {
+        let socket = Socket::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let state = UdpSocketState::new((&sender).into()).unwrap();
+        let contents: Vec<u8> = (0..7u8).flat_map(|number| [number; 100]).collect();
+        let transmit = Transmit {
+            destination: socket.address(),
+            ecn: None,
+            contents: &contents[..650],
+            segment_size: Some(100),
+            src_ip: None,
+        };
+        state.try_send((&sender).into(), &transmit).unwrap();
+        sender.send_to(&[], socket.address()).unwrap();
+        let mut received = Received::new();
+        let mut seen = Vec::new();
+        while socket.receive(&mut received).is_ok() {
+            seen.extend(received.datagrams().map(|(_, datagram)| datagram.to_vec()));
+        }
+        let mut expected: Vec<Vec<u8>> = (0..6u8).map(|number| vec![number; 100]).collect();
+        expected.extend([vec![6; 50], vec![]]);
+        assert_eq!(seen, expected);
+    }
+}

@@ -274,8 +274,8 @@ impl Call {
 
 fn requests() -> impl Strategy<Value = Request<u8>> {
     let class = prop_oneof![6 => Just(Class::Normal), 1 => Just(Class::ImminentPeril), 1 => Just(Class::Emergency)];
-    let listener = prop::bool::weighted(0.05);
-    (0..5u8, class, 0..3u8, prop::bool::weighted(0.7), listener, prop::bool::weighted(0.1)).prop_map(
+    let receive_only = prop::bool::weighted(0.05);
+    (0..5u8, class, 0..3u8, prop::bool::weighted(0.7), receive_only, prop::bool::weighted(0.1)).prop_map(
         |(from, class, priority, queueing, receive_only, implicit)| Request {
             from,
             class,
