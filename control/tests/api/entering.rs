@@ -62,22 +62,52 @@ fn a_call_is_started_entered_spoken_in_and_ended() {
 
 #[test]
 fn concurrent_starts_give_one_call() {
+    const STARTS: usize = 8;
     let stage = Stage::new();
-    stage.put_group(json!({"open": true}));
-    let answers: Vec<_> = std::thread::scope(|scope| {
-        let start = |number: usize| {
-            let stage = &stage;
-            scope.spawn(move || {
-                let client = Client::new();
-                stage.start(&format!("sip:{number}@a"), &client)
-            })
-        };
-        let threads: Vec<_> = (0..16).map(start).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");
-    assert!(answers.iter().all(|answer| answer.text("call") == answers[0].text("call")));
-    assert_eq!(stage.get(&answers[0].call()).body["participants"], 16);
+    for round in 0..40 {
+        let group = format!("/v1/groups/sip%3A{round}%40a");
+        assert_eq!(stage.put(&group, json!({"model": "chat", "open": true})).status, 200);
+        let gate = std::sync::Barrier::new(STARTS);
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let start = |number: usize| {
+                let (stage, group, gate) = (&stage, &group, &gate);
+                scope.spawn(move || {
+                    let client = Client::new();
+                    gate.wait();
+                    stage.post(&format!("{group}/calls"), client.body(&format!("sip:{number}@a")))
+                })
+            };
+            let threads: Vec<_> = (0..STARTS).map(start).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");
+        assert!(answers.iter().all(|answer| answer.text("call") == answers[0].text("call")));
+        assert_eq!(stage.get(&answers[0].call()).body["participants"], STARTS);
+    }
+}
+
+/// Whatever a client asks for, its member's priority is the cap: only who stands higher takes the floor from a talker.
+#[test]
+fn a_members_priority_caps_what_its_client_asks_for() {
+    let stage = Stage::new();
+    stage.put_group(json!({"members": [{"user": "sip:ana@a", "priority": 1}, {"user": "sip:ben@a", "priority": 2}]}));
+    let enter = |user: &str, client: &Client| {
+        let mut body = client.body(user);
+        body["leg"]["udp"]["priority"] = json!(255);
+        stage.post(&format!("{GROUP}/calls"), body)
+    };
+    let (ana, ben) = (Client::new(), Client::new());
+    let (lower, higher) = (enter("sip:ana@a", &ana), enter("sip:ben@a", &ben));
+    let ask = |who: &super::client::Answer, action: &str| {
+        let path = format!("{}/floor", who.participant());
+        let answer = stage.post(&path, json!({"action": action, "priority": 255}));
+        (answer.text("result"), stage.get(&lower.call()).body["floor"]["state"].as_str().unwrap().to_owned())
+    };
+    let words = |result: &str, state: &str| (result.to_owned(), state.to_owned());
+    assert_eq!(ask(&higher, "request"), words("granted", "taken"));
+    assert_eq!(ask(&lower, "request"), words("queued", "taken"));
+    assert_eq!(ask(&higher, "release"), words("released", "taken"), "who waited has it");
+    assert_eq!(ask(&higher, "request"), words("queued", "pending_revoke"));
 }
 
 #[test]
