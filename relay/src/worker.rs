@@ -53,9 +53,7 @@ pub(crate) fn start(
     let worker = Worker {
         reader,
         sleeper,
-        letterbox: letterbox.clone(),
-        settling: Vec::new(),
-        stopping: false,
+        post: Post { letterbox: letterbox.clone(), settling: Vec::new(), stopping: false },
         calls: Calls::new(sockets, clock, counters, events),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -69,11 +67,16 @@ pub(crate) fn start(
 struct Worker {
     reader: Reader<Participant>,
     sleeper: Sleeper,
+    post: Post,
+    calls: Calls,
+}
+
+/// What control writes to the worker.
+struct Post {
     letterbox: Letterbox,
     /// Who waits until a departure is seen.
     settling: Vec<oneshot::Sender<()>>,
     stopping: bool,
-    calls: Calls,
 }
 
 /// What a turn found.
@@ -98,7 +101,7 @@ impl Worker {
                 Turn::Stop => return,
                 Turn::Busy => tokio::task::yield_now().await,
                 Turn::Idle => {
-                    let (reader, letterbox) = (&self.reader, &self.letterbox);
+                    let (reader, letterbox) = (&self.reader, &self.post.letterbox);
                     if self.sleeper.prepare(|| reader.any_changed() || !letterbox.is_empty()) {
                         ready.sleep_until(self.calls.next_wake()).await;
                         self.sleeper.awake();
@@ -113,7 +116,7 @@ impl Worker {
         self.calls.tick();
         ready.hush();
         self.attend();
-        if self.stopping {
+        if self.post.stopping {
             return Turn::Stop;
         }
         // Media before floor: a talker's last packets are taken before the release that ends its burst.
@@ -128,7 +131,7 @@ impl Worker {
                 return if more { Turn::Busy } else { Turn::Idle };
             }
             self.calls.tick();
-            if !self.letterbox.is_empty() || self.reader.any_changed() {
+            if !self.post.letterbox.is_empty() || self.reader.any_changed() {
                 self.attend();
             }
             if piece % PIECES_PER_LOOK == 0 {
@@ -152,35 +155,46 @@ impl Worker {
         true
     }
 
-    /// Takes mail and sees roster changes. Letters go first: the one that opens a call, and those that expect an entry, were
-    /// posted before what a look sees. Whoever waits for a departure is answered once it is seen.
+    /// Takes mail and sees roster changes. Whoever waits for a departure is answered once it is seen.
     fn attend(&mut self) {
-        self.take_mail();
+        self.post.take(&mut self.calls);
         while let Some(row) = self.reader.changed() {
-            self.take_mail();
             self.look_at(row);
         }
-        while let Some(reply) = self.settling.pop() {
+        while let Some(reply) = self.post.settling.pop() {
             // Its letter was posted after the row was marked as changed, so the looks above have seen the departure. Whoever
             // asked may have given up waiting.
             _ = reply.send(());
         }
     }
 
-    fn take_mail(&mut self) {
+    /// Sees one roster. The letter that opens a call, and those that expect an entry, were posted before what a look finds: they
+    /// are taken once it is found, for a look also finds what was published after the mail was taken last.
+    fn look_at(&mut self, row: Row) {
+        let (post, calls) = (&mut self.post, &mut self.calls);
+        let mut first = true;
+        let look = self.reader.look(row, |change| {
+            if std::mem::take(&mut first) {
+                post.take(calls);
+            }
+            calls.change(row, change);
+        });
+        if first && look.closed {
+            post.take(calls);
+        }
+        calls.looked(row, look);
+    }
+}
+
+impl Post {
+    fn take(&mut self, calls: &mut Calls) {
         while let Some(mail) = self.letterbox.take() {
             match mail {
                 Mail::Stop => self.stopping = true,
                 Mail::Settle { reply } => self.settling.push(reply),
-                mail => self.calls.read(mail),
+                mail => calls.read(mail),
             }
         }
-    }
-
-    fn look_at(&mut self, row: Row) {
-        let calls = &mut self.calls;
-        let look = self.reader.look(row, |change| calls.change(row, change));
-        calls.looked(row, look);
     }
 }
 
@@ -193,3 +207,6 @@ fn pin(number: usize) {
         tracing::info!("worker {number} not pinned: the system does not allow it");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,25 +64,65 @@ impl Voice {
     pub fn note(&mut self, packet: &Packet<'_>, now: Time) -> Option<Sequence> {
         let before = self.newest;
         let sequence = self.extender.note(packet.sequence());
-        match sequence.0.checked_sub(before.0) {
-            Some(0) => return None,
-            Some(ahead) => {
-                self.seen = if ahead < DUPLICATE_WINDOW { (self.seen << ahead) | 1 } else { 1 };
-                self.newest = sequence;
-                self.timestamp = packet.timestamp();
-                self.payload_type = packet.payload_type().number();
-            }
-            None => {
-                let behind = before.0 - sequence.0;
-                if behind < DUPLICATE_WINDOW {
-                    if self.seen & (1 << behind) != 0 {
-                        return None;
-                    }
-                    self.seen |= 1 << behind;
+        if before.is_behind(sequence) {
+            let ahead = sequence.0 - before.0;
+            self.seen = if ahead < DUPLICATE_WINDOW { (self.seen << ahead) | 1 } else { 1 };
+            self.newest = sequence;
+            self.timestamp = packet.timestamp();
+            self.payload_type = packet.payload_type().number();
+        } else {
+            // The serial distance: what was sent before the first packet has a greater extended number than it.
+            let behind = u64::from(before.low16().wrapping_sub(sequence.low16()));
+            if behind < DUPLICATE_WINDOW {
+                if self.seen & (1 << behind) != 0 {
+                    return None;
                 }
+                self.seen |= 1 << behind;
             }
         }
         self.arrived = now;
         Some(sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::{Header, PayloadType};
+
+    /// What a voice makes of packets with these numbers, the first of which begins it.
+    fn check(numbers: &[u16]) -> (Voice, alloc::vec::Vec<Option<u64>>) {
+        let mut voice: Option<Voice> = None;
+        let noted = numbers.iter().map(|sequence| {
+            let payload_type = PayloadType::try_from(96).expect("seven bits");
+            let header = Header { marker: false, payload_type, sequence: *sequence, timestamp: 0, ssrc: Ssrc(1) };
+            let mut bytes = [0; 12];
+            header.write(&mut bytes).expect("room");
+            let packet = Packet::parse(&bytes).expect("a packet");
+            match &mut voice {
+                Some(voice) => voice.note(&packet, Time::ZERO).map(|sequence| sequence.0),
+                None => Some(voice.insert(Voice::begin(Arc::from("sip:ana@a"), &packet, Time::ZERO)).newest.0),
+            }
+        });
+        let noted = noted.collect();
+        (voice.expect("a first packet"), noted)
+    }
+
+    #[test]
+    fn a_packet_sent_before_the_first_never_becomes_the_newest() {
+        let (voice, noted) = check(&[1, 65_534, 65_534, 2, 1, 3]);
+        assert_eq!(noted, [Some(1), Some(65_534), None, Some(2), None, Some(3)]);
+        assert_eq!(voice.newest, Sequence(3));
+    }
+
+    #[test]
+    fn repeated_packets_are_recognised_across_a_wrap_and_to_the_edge_of_the_window() {
+        let (voice, noted) = check(&[65_535, 0, 65_535, 0, 1]);
+        assert_eq!(noted, [Some(65_535), Some(65_536), None, None, Some(65_537)]);
+        assert_eq!(voice.newest.rollover(), 1);
+        let edge = DUPLICATE_WINDOW as u16 - 1;
+        assert_eq!(check(&[10, 10 + edge, 10]).1, [Some(10), Some(u64::from(10 + edge)), None]);
+        // Further behind nothing is remembered: the packet leaves again rather than being lost.
+        assert_eq!(check(&[10, 11 + edge, 10]).1, [Some(10), Some(u64::from(11 + edge)), Some(10)]);
     }
 }

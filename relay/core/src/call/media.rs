@@ -117,7 +117,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         if let Some(burst) = self.bursts.back_mut()
             && burst.ssrc == packet.ssrc()
         {
-            burst.last = burst.last.max(Some(sequence));
+            if burst.last.is_none_or(|last| last.is_behind(sequence)) {
+                burst.last = Some(sequence);
+            }
             burst.until = order.next();
         }
         self.count_own(packet.ssrc());

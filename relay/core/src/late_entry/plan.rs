@@ -88,7 +88,7 @@ impl Plan {
         for skip in &mut self.skips {
             if let Skip::Withheld(ssrc, until) = *skip
                 && ssrc == row.ssrc
-                && row.sequence >= until
+                && !row.sequence.is_behind(until)
             {
                 // The point itself was heard; a packet beyond it (the point's own was lost) was not.
                 let heard = if row.sequence == until { order } else { Order(order.0.saturating_sub(1)) };

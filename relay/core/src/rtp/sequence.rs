@@ -20,6 +20,12 @@ impl Sequence {
     pub const fn low16(self) -> u16 {
         (self.0 & 0xffff) as u16
     }
+
+    /// Whether `newer` was sent later, in the serial arithmetic of RFC 1982. Unlike the order of the numbers this also holds for
+    /// what was sent before the first packet and came after it, see [`Extender::extend`].
+    pub const fn is_behind(self, newer: Sequence) -> bool {
+        newer.low16().wrapping_sub(self.low16()).cast_signed() > 0
+    }
 }
 
 impl Extender {

@@ -376,3 +376,18 @@ fn the_floor_is_repeated_until_it_is_acknowledged() {
     assert_eq!(world.told(BEN).last().map(String::as_str), Some("idle! 3"));
     assert_eq!(world.told(EVA).last().map(String::as_str), Some("idle 2"));
 }
+
+#[test]
+fn packets_swapped_at_the_begin_of_a_voice_confuse_no_newcomer() {
+    let mut world = World::new(settings());
+    world.enter(0, participant("sip:ana@a", ANA));
+    world.enter(1, participant("sip:ben@a", BEN));
+    world.request(0, ANA, 0);
+    [0, 65_535, 1, 2].into_iter().for_each(|n| world.media(0, ANA.into(), n));
+    world.release(0, ANA);
+    let resume = vec![ResumePoint { ssrc: Ssrc(ANA.into()), sequence: 0 }];
+    world.enter(2, Participant { resume, ..participant("sip:eva@a", EVA) });
+    let facts = &world.facts[&Slot(2)];
+    assert_eq!((facts.media[0].sequence, facts.bursts[0].last), (2, 2));
+    assert_eq!(world.heard(EVA), [65_535, 1, 2].map(|n| (u32::from(ANA), n)));
+}

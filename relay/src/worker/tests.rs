@@ -1,0 +1,118 @@
+//! A worker without its thread: the test is the thread, so what lies between two of its steps is no matter of luck.
+
+use relay_core::{Ssrc, late_entry::Facts, roster};
+use relay_table::{Limits, Table, Writer, table};
+
+use super::*;
+use crate::{CallSettings, Config, mail::Opening, status::StatusWords};
+
+struct Stage {
+    worker: Worker,
+    table: Table<Participant>,
+}
+
+/// A call as control holds it.
+struct Held {
+    writer: Writer<Participant>,
+    row: Row,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: 1 };
+        let sockets = Sockets::open(&config, 0).expect("loopback is there");
+        let (table, mut readers) = table(Limits { rows: 1, ..Limits::default() }, 1);
+        let (bell, sleeper) = bell(|| {});
+        let post = Post { letterbox: Letterbox::new(bell), settling: Vec::new(), stopping: false };
+        let calls = Calls::new(sockets, Clock::start(), Arc::default(), mpsc::channel(1).0);
+        Stage { worker: Worker { reader: readers.remove(0), sleeper, post, calls }, table }
+    }
+
+    fn open(&self) -> Held {
+        let writer = self.table.open(0, 10).expect("a row is free");
+        let row = writer.row();
+        let (status, _) = StatusWords::new();
+        let settings = CallSettings::default().for_core();
+        let opening = Opening { row, id: Arc::from("call"), settings, floor_ssrc: Ssrc(1), status };
+        self.post(Mail::Open(Box::new(opening)));
+        Held { writer, row }
+    }
+
+    fn post(&self, mail: Mail) {
+        self.worker.post.letterbox.post(mail).expect("there is room");
+    }
+
+    /// Publishes a participant, its letter first, as control does.
+    fn enter(&self, call: &mut Held, number: u16) -> oneshot::Receiver<Facts> {
+        let place = call.writer.enter(participant(number)).expect("there is room");
+        let (reply, facts) = oneshot::channel();
+        self.post(Mail::Expect { row: call.row, entry: place.entry, reply });
+        call.writer.publish();
+        facts
+    }
+
+    fn describe(&mut self, row: Row) -> Option<Facts> {
+        let (reply, mut facts) = oneshot::channel();
+        self.post(Mail::Describe { row, reply });
+        self.worker.attend();
+        facts.try_recv().ok()
+    }
+}
+
+fn participant(number: u16) -> Participant {
+    Participant {
+        user: Arc::from(format!("sip:{number}@a")),
+        client: Arc::from("radio"),
+        leg: roster::Leg { rtp: ([127, 0, 0, 1], 40_000 + number).into(), floor: None },
+        audio_ssrc: Ssrc(100 + u32::from(number)),
+        queueing: true,
+        priority: 0,
+        receive_only: false,
+        implicit_floor_request: false,
+        resume: vec![],
+        expires: None,
+    }
+}
+
+#[test]
+fn a_look_answers_everybody_whom_it_finds() {
+    let mut stage = Stage::new();
+    let mut call = stage.open();
+    let mut first = stage.enter(&mut call, 0);
+    stage.worker.post.take(&mut stage.worker.calls);
+    assert_eq!(stage.worker.reader.changed(), Some(call.row));
+    // Between the mail and the look somebody else enters.
+    let mut second = stage.enter(&mut call, 1);
+    stage.worker.look_at(call.row);
+    assert!(first.try_recv().is_ok() && second.try_recv().is_ok(), "nobody waits for ever");
+}
+
+#[test]
+fn a_call_that_ends_before_its_owner_has_read_of_it_leaves_nothing() {
+    let mut stage = Stage::new();
+    let call = stage.open();
+    let row = call.row;
+    drop(call);
+    stage.worker.look_at(row);
+    assert_eq!(stage.worker.calls.counters.calls.read(), 0);
+    assert_eq!(stage.describe(row), None);
+}
+
+#[test]
+fn whoever_waits_for_a_departure_is_answered_once_it_is_seen() {
+    let mut stage = Stage::new();
+    let mut call = stage.open();
+    let facts = stage.enter(&mut call, 0);
+    stage.worker.attend();
+    drop(facts);
+    assert_eq!(stage.worker.calls.counters.participants.read(), 1);
+    call.writer.leave(0).expect("it is there");
+    call.writer.publish();
+    // The mark of the change is taken, the look is still to come: the letter alone has to bring it about.
+    assert_eq!(stage.worker.reader.changed(), Some(call.row));
+    let (reply, mut settled) = oneshot::channel();
+    stage.post(Mail::Settle { reply });
+    stage.worker.attend();
+    assert_eq!(settled.try_recv(), Ok(()));
+    assert_eq!(stage.worker.calls.counters.participants.read(), 0);
+}
