@@ -300,7 +300,8 @@ impl Call {
     }
 
     async fn settle(&self) -> Result<(), AskError> {
-        self.ask(|reply| Mail::Settle { reply }).await
+        let row = self.shared.row;
+        self.ask(|reply| Mail::Settle { row, reply }).await
     }
 
     async fn ask<T>(&self, letter: impl FnOnce(oneshot::Sender<T>) -> Mail) -> Result<T, AskError> {

@@ -24,7 +24,7 @@ pub(crate) enum Mail {
     /// The entry is about to be published; its facts are wanted.
     Expect { row: Row, entry: u64, reply: oneshot::Sender<Facts> },
     /// The roster has changed; an answer is wanted once nothing can be sent to who has left.
-    Settle { reply: oneshot::Sender<()> },
+    Settle { row: Row, reply: oneshot::Sender<()> },
     /// A participant asks for the floor through the API.
     Ask { row: Row, slot: Slot, entry: u64, action: relay_core::call::Action, reply: oneshot::Sender<Answer> },
     /// What is the state of the call?

@@ -75,7 +75,7 @@ struct Worker {
 struct Post {
     letterbox: Letterbox,
     /// Who waits until a departure is seen.
-    settling: Vec<oneshot::Sender<()>>,
+    settling: Vec<(Row, oneshot::Sender<()>)>,
     stopping: bool,
 }
 
@@ -161,9 +161,9 @@ impl Worker {
         while let Some(row) = self.reader.changed() {
             self.look_at(row);
         }
-        while let Some(reply) = self.post.settling.pop() {
-            // Its letter was posted after the row was marked as changed, so the looks above have seen the departure. Whoever
-            // asked may have given up waiting.
+        while let Some((row, reply)) = self.post.settling.pop() {
+            self.look_at(row);
+            // Whoever asked may have given up waiting.
             _ = reply.send(());
         }
     }
@@ -191,7 +191,7 @@ impl Post {
         while let Some(mail) = self.letterbox.take() {
             match mail {
                 Mail::Stop => self.stopping = true,
-                Mail::Settle { reply } => self.settling.push(reply),
+                Mail::Settle { row, reply } => self.settling.push((row, reply)),
                 mail => calls.read(mail),
             }
         }

@@ -111,7 +111,7 @@ fn whoever_waits_for_a_departure_is_answered_once_it_is_seen() {
     // The mark of the change is taken, the look is still to come: the letter alone has to bring it about.
     assert_eq!(stage.worker.reader.changed(), Some(call.row));
     let (reply, mut settled) = oneshot::channel();
-    stage.post(Mail::Settle { reply });
+    stage.post(Mail::Settle { row: call.row, reply });
     stage.worker.attend();
     assert_eq!(settled.try_recv(), Ok(()));
     assert_eq!(stage.worker.calls.counters.participants.read(), 0);
