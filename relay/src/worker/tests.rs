@@ -54,6 +54,7 @@ impl Stage {
     fn describe(&mut self, row: Row) -> Option<Facts> {
         let (reply, mut facts) = oneshot::channel();
         self.post(Mail::Describe { row, reply });
+        self.worker.calls.tick();
         self.worker.attend();
         facts.try_recv().ok()
     }
@@ -115,4 +116,16 @@ fn whoever_waits_for_a_departure_is_answered_once_it_is_seen() {
     stage.worker.attend();
     assert_eq!(settled.try_recv(), Ok(()));
     assert_eq!(stage.worker.calls.counters.participants.read(), 0);
+}
+
+#[test]
+fn the_age_of_the_floor_grows_while_nothing_happens() {
+    let mut stage = Stage::new();
+    let mut call = stage.open();
+    _ = stage.enter(&mut call, 0);
+    let first = stage.describe(call.row).expect("the call runs").floor.since;
+    let begin = std::time::Instant::now();
+    while stage.describe(call.row).expect("the call runs").floor.since == first {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(5), "it stands at {first:?}");
+    }
 }

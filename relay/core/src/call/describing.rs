@@ -124,6 +124,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         // One pass: when the oldest packet of each SSRC came, and which of its packets is the first that will be sent.
         let mut retained: BTreeMap<Ssrc, (Time, Option<u64>)> = BTreeMap::new();
         for (order, row) in self.kept.from(self.kept.oldest()) {
+            // Retention lets go of what is too old when the next packet comes, which may be never.
+            if self.now.micros_since(row.arrived) > self.kept.age_max().as_micros() {
+                continue;
+            }
             let first = retained.entry(row.ssrc).or_insert((row.arrived, None));
             if first.1.is_none() && plan.is_some_and(|plan| order >= plan.start && plan.wants(order, row)) {
                 first.1 = Some(row.sequence.0);

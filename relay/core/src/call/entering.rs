@@ -65,13 +65,14 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         };
         self.place(slot, seat);
         self.drain(slot);
-        match (self.general.holder() == Some(slot), self.general.remaining(self.now)) {
-            (true, Some(rest)) => {
+        self.outbox.push_back(match (self.general.state(), self.general.remaining(self.now)) {
+            (State::Taken { holder }, Some(rest)) if holder == slot => {
                 let (duration_s, priority) = (rest.0.div_ceil(1000) as u16, self.seat(slot).map_or(0, |s| s.priority));
-                self.outbox.push_back(Work::Note(slot, Note::Granted { duration_s, priority }));
+                Work::Note(slot, Note::Granted { duration_s, priority })
             }
-            _ => self.outbox.push_back(Work::Tell(slot)),
-        }
+            (State::PendingRevoke { holder, cause }, _) if holder == slot => Work::Note(slot, Note::Revoke(cause)),
+            _ => Work::Tell(slot),
+        });
         self.serve_from(slot, goes_on);
     }
 

@@ -37,11 +37,11 @@ impl Calls {
                 self.mark(row.index());
             }
             Mail::Describe { row, reply } => {
-                let Some(running) = self.at(row.index()) else { return };
+                let Some(running) = self.at_present(row.index()) else { return };
                 _ = reply.send(running.call.describe());
             }
             Mail::List { row, after, limit, reply } => {
-                let Some(running) = self.at(row.index()) else { return };
+                let Some(running) = self.at_present(row.index()) else { return };
                 _ = reply.send(running.list(after, limit));
             }
             Mail::Configure { row, settings } => {
@@ -78,6 +78,14 @@ impl Calls {
 
     fn at(&mut self, index: usize) -> Option<&mut Running> {
         self.running.get_mut(index)?.as_deref_mut()
+    }
+
+    /// A call that is about to say how old things are: it knows the time only from what it is told.
+    fn at_present(&mut self, index: usize) -> Option<&mut Running> {
+        let now = self.now;
+        self.at(index)?.call.handle(Input::Timer, now);
+        self.mark(index);
+        self.at(index)
     }
 }
 

@@ -224,3 +224,22 @@ fn a_call_of_thousands_hands_out_live_media_between_the_floors_news() {
     world.pump(usize::MAX);
     assert_eq!(seen(&world) - before, 1 + 2_999 + 2_999, "one is granted, everybody else is told and hears");
 }
+
+#[test]
+fn what_is_described_is_no_older_than_retention() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    world.media(0, ANA.into(), 1);
+    world.release(0, ANA);
+    let retained = |world: &mut World, ms| {
+        world.run_until(at(ms));
+        world.tell(Input::Timer);
+        world.call.describe().media.len()
+    };
+    assert_eq!((retained(&mut world, 10_000), retained(&mut world, 10_001)), (1, 0));
+    assert_eq!(
+        world.call.describe().floor.since,
+        Millis(10_001),
+        "the age of the floor grows, its repetition is no news"
+    );
+}

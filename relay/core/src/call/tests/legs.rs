@@ -165,3 +165,16 @@ fn a_silent_leg_expires_and_a_heard_one_does_not() {
     world.run_until(at(11_000));
     assert_eq!(world.expired.len(), 3, "who does not leave is reported again");
 }
+
+#[test]
+fn a_talker_who_has_to_stop_is_told_so_on_its_new_leg() {
+    let mut world = talking(10);
+    world.request(1, BEN, 5);
+    world.replace(0, moved("sip:ana@a", ANA));
+    assert_eq!(world.told(MOVED), ["revoke 4"]);
+    world.media(0, ANA.into(), 10);
+    assert_eq!(world.heard(BEN), of_ana(0..11), "its media leaves as long as on the old leg");
+    world.run_until(at(180 + 3_000));
+    assert_eq!(world.told(BEN).last().map(String::as_str), Some("granted 30"));
+    assert_eq!(world.told(MOVED).last().map(String::as_str), Some("taken(sip:ben@a)! 2"));
+}
