@@ -59,6 +59,11 @@ impl Ssrcs {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(crate) fn release(&self, row: Row) {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, of| *of != row);
     }

@@ -253,17 +253,18 @@ impl Call {
         }
     }
 
-    /// New settings; they count from the next burst. Fails if the owner's mail is full: ask again.
+    /// New settings; they count from the next burst. Fails if the owner's mail is full: ask again. A call that has ended needs none.
     pub fn configure(&self, settings: &CallSettings) -> Result<(), Exhausted> {
         let settings = Box::new(settings.for_core());
-        self.shared.letterbox.send(Mail::Configure { row: self.shared.row, settings })
+        let letter = Mail::Configure { row: self.shared.row, settings };
+        self.shared.with(|_| self.shared.letterbox.send(letter)).unwrap_or(Ok(()))
     }
 
     /// Ends the call for everybody and waits until nothing more is sent.
     pub async fn close(&self) -> Result<(), AskError> {
-        let writer = self.shared.lock().take();
-        drop(writer.ok_or(AskError::Ended)?);
-        self.shared.ssrcs.release(self.shared.row);
+        if !self.shared.end() {
+            return Err(AskError::Ended);
+        }
         self.settle().await
     }
 
@@ -300,13 +301,20 @@ impl Call {
     }
 
     async fn settle(&self) -> Result<(), AskError> {
-        let row = self.shared.row;
-        self.ask(|reply| Mail::Settle { row, reply }).await
+        let (reply, settled) = oneshot::channel();
+        let sent = self.shared.letterbox.send(Mail::Settle { row: self.shared.row, reply });
+        self.answer(sent, settled).await
     }
 
     async fn ask<T>(&self, letter: impl FnOnce(oneshot::Sender<T>) -> Mail) -> Result<T, AskError> {
         let (reply, answer) = oneshot::channel();
-        self.shared.letterbox.send(letter(reply)).map_err(|_| AskError::Unanswered)?;
+        // While the writer is held the row is this call's: the letter is read before the row can be another's.
+        let sent = self.shared.with(|_| self.shared.letterbox.send(letter(reply)));
+        self.answer(sent.ok_or(AskError::Ended)?, answer).await
+    }
+
+    async fn answer<T>(&self, sent: Result<(), Exhausted>, answer: oneshot::Receiver<T>) -> Result<T, AskError> {
+        sent.map_err(|_| AskError::Unanswered)?;
         match timeout(ANSWER_TIMEOUT, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(AskError::Ended),
@@ -324,6 +332,24 @@ impl Shared {
     /// Works with the roster's writer; `None` once the call has ended.
     fn with<R>(&self, work: impl FnOnce(&mut Writer<Participant>) -> R) -> Option<R> {
         self.lock().as_mut().map(|(writer, _)| work(writer))
+    }
+
+    /// Ends the call; false if it has ended. The SSRCs go first: once the writer is gone the row may be another call's.
+    fn end(&self) -> bool {
+        let mut writer = self.lock();
+        if writer.is_some() {
+            self.ssrcs.release(self.row);
+        }
+        writer.take().is_some()
+    }
+}
+
+/// A call that nobody can close any more, or that its owner never heard of, gives back what it has.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.end() {
+            self.letterbox.ring();
+        }
     }
 }
 

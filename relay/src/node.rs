@@ -139,8 +139,7 @@ impl Relay {
         let (status, reader) = StatusWords::new();
         let floor_ssrc = self.shared.ssrcs.assign(row);
         let opening = Opening { row, id, settings: settings.for_core(), floor_ssrc, status };
-        worker.letterbox.send(Mail::Open(Box::new(opening)))?;
-        let shared = CallShared {
+        let call = CallShared {
             row,
             ports: worker.ports,
             floor_ssrc,
@@ -150,7 +149,8 @@ impl Relay {
             ssrcs: Arc::clone(&self.shared.ssrcs),
             writer: Mutex::new(Some((writer, ticket))),
         };
-        Ok(Call { shared: Arc::new(shared) })
+        call.letterbox.send(Mail::Open(Box::new(opening)))?;
+        Ok(Call { shared: Arc::new(call) })
     }
 
     /// Every counter and gauge of the workers, summed, in a stable order.
@@ -214,5 +214,31 @@ impl Drop for Shared {
 impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Relay({} workers)", self.shared.workers.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_gives_back_its_ssrcs_however_it_ends() {
+        let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: 2 };
+        let relay = Relay::start(config).expect("loopback is there").0;
+        let used = || relay.shared.ssrcs.len();
+        let open = || relay.open_call(Arc::from("call"), CallSettings::default());
+        let (closed, dropped) = (open().unwrap(), open().unwrap());
+        closed.assign_ssrc();
+        assert_eq!(used(), 3);
+        closed.close().await.unwrap();
+        assert_eq!(used(), 1);
+        drop(dropped);
+        assert_eq!(used(), 0);
+        // Nobody reads the mail any more: once it is full no call is opened, and nothing stays behind.
+        let last = open().unwrap();
+        relay.stop();
+        while last.configure(&CallSettings::default()).is_ok() {}
+        assert_eq!(open().unwrap_err().limit, "worker.mail");
+        assert_eq!(used(), 1);
     }
 }

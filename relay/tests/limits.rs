@@ -60,6 +60,24 @@ async fn a_node_has_so_many_calls_and_one_that_ends_makes_room() {
     relay.stop();
 }
 
+/// A call that has ended gives its row to the next one. Who still holds it hears that it has ended, and nothing of the next.
+#[tokio::test]
+async fn a_call_that_has_ended_speaks_for_no_other() {
+    let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: 1 };
+    let relay = Relay::start(config).expect("loopback is there").0;
+    let ended = open(&relay, CallSettings::default()).unwrap();
+    ended.close().await.unwrap();
+    let call = open(&relay, CallSettings::default()).unwrap();
+    let rtp = socket("127.0.0.1:0");
+    call.enter(participant(&call, "sip:ana@a", &rtp)).await.unwrap();
+    assert_eq!(ended.describe().await, Err(AskError::Ended));
+    assert_eq!(ended.participants(None, 9).await, Err(AskError::Ended));
+    assert_eq!(ended.floor(Slot(0), 1, FloorAction::Release).await, Err(AskError::Ended));
+    assert_eq!(ended.close().await, Err(AskError::Ended));
+    assert_eq!(call.participants(None, 9).await.unwrap().len(), 1);
+    relay.stop();
+}
+
 #[tokio::test]
 async fn a_call_has_so_many_participants_and_one_that_leaves_makes_room() {
     let relay = start("127.0.0.1:0");
