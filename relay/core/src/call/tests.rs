@@ -3,6 +3,7 @@
 mod floor;
 mod late_entry;
 mod legs;
+mod resume;
 
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;

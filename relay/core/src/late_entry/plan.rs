@@ -143,3 +143,32 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::{
+        Millis,
+        retention::Limits,
+        rtp::{Header, Packet, PayloadType},
+    };
+
+    #[test]
+    fn what_a_point_lacks_and_nobody_keeps_is_missed_to_its_end() {
+        let payload_type = PayloadType::try_from(96).expect("seven bits");
+        let header = Header { marker: false, payload_type, sequence: 9, timestamp: 0, ssrc: Ssrc(1) };
+        let mut bytes = [0; 12];
+        header.write(&mut bytes).expect("room");
+        let voice = Voice::begin(Arc::from("sip:ana@a"), &Packet::parse(&bytes).expect("a packet"), Time::ZERO);
+        let voices = BTreeMap::from([(Ssrc(1), voice)]);
+        let kept = Retention::new(Limits { age: Millis(1_000), bytes: 2_048, packets: 10 });
+        let missed = |sequence| {
+            let point = ResumePoint { ssrc: Ssrc(1), sequence };
+            Plan::new(&[point], "sip:eva@a", &voices, &kept, None, Time::ZERO).missed
+        };
+        assert_eq!(missed(7), [(Ssrc(1), Sequence(8), Sequence(9))]);
+        assert_eq!(missed(9), []);
+    }
+}

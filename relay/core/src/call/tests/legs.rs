@@ -178,3 +178,22 @@ fn a_talker_who_has_to_stop_is_told_so_on_its_new_leg() {
     assert_eq!(world.told(BEN).last().map(String::as_str), Some("granted 30"));
     assert_eq!(world.told(MOVED).last().map(String::as_str), Some("taken(sip:ben@a)! 2"));
 }
+
+#[test]
+fn a_slot_that_is_taken_again_hears_nothing_of_its_predecessor() {
+    for outputs in 0..4 {
+        let mut world = talking(20);
+        let resume = vec![ResumePoint { ssrc: Ssrc(ANA.into()), sequence: 0 }];
+        let eva = Participant { resume, ..participant("sip:eva@a", EVA) };
+        let zoe = moved("sip:zoe@a", EVA + 1);
+        world.call.handle(Input::Enter { slot: Slot(2), entry: 8, participant: eva }, world.now);
+        world.pump(outputs);
+        world.call.handle(Input::Leave { slot: Slot(2) }, world.now);
+        world.call.handle(Input::Enter { slot: Slot(2), entry: 9, participant: zoe }, world.now);
+        world.pump(usize::MAX);
+        assert_eq!(world.told(MOVED), ["taken(sip:ana@a)! 1"], "Eva left after {outputs} outputs");
+        assert_eq!(world.heard(MOVED), of_ana(9..20), "the last 200 ms, not what Eva asked for");
+        world.run_until(at(480));
+        assert_eq!(world.told(MOVED), ["taken(sip:ana@a)! 1"; 2], "repeated by its own schedule");
+    }
+}
