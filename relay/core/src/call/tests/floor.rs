@@ -143,6 +143,13 @@ fn privacy_hides_who_talks() {
     world.enter(3, participant("sip:zoe@a", 4000));
     assert_eq!(world.told(4000), ["taken(-)! 1"]);
     assert_eq!(world.facts[&Slot(3)].floor.talker, None);
+    world.media(0, ANA.into(), 7);
+    world.media(0, ANA.into(), 8);
+    world.release(0, ANA);
+    let resume = alloc::vec![ResumePoint { ssrc: Ssrc(ANA.into()), sequence: 7 }];
+    world.enter(4, Participant { resume, ..participant("sip:leo@a", 5000) });
+    let bursts = &world.facts[&Slot(4)].bursts;
+    assert_eq!((bursts.len(), &bursts[0].talker), (1, &None));
 }
 
 #[test]
