@@ -252,7 +252,7 @@ impl Call {
             floor: FloorFacts {
                 state: snapshot.state.unwrap_or(FloorState::Idle),
                 audio_ssrc: talker.as_ref().map(|talker| talker.1),
-                talker: talker.map(|talker| talker.0),
+                talker: talker.map(|talker| talker.0).filter(|_| !snapshot.private),
                 may_request: true,
                 message_sequence_number: 0,
                 since: self.shared.clock.now().since(snapshot.since),
