@@ -225,3 +225,18 @@ fn who_takes_the_slot_of_the_talkers_other_client_hears_the_talker() {
     assert_eq!((world.heard(EVA), world.heard(MOVED).last()), (vec![], Some(&(u32::from(ANA), 4))));
     assert_eq!(world.call.participant(Slot(2)).expect("Zoe is here").sent, 5);
 }
+
+#[test]
+fn media_without_the_floor_and_any_floor_message_keep_a_leg_alive() {
+    let mut world = World::new(settings());
+    for (slot, port) in [ANA, BEN, EVA].into_iter().enumerate() {
+        world.enter(slot as u32, Participant { expires: Some(Millis(1_000)), ..participant("sip:u@a", port) });
+    }
+    world.run_until(at(500));
+    world.media(0, ANA.into(), 1);
+    world.acknowledge(1, BEN);
+    world.run_until(at(1_499));
+    assert_eq!(world.expired, [(Slot(2), 3)]);
+    world.run_until(at(1_500));
+    assert_eq!(world.expired.len(), 3);
+}
