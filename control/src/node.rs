@@ -127,10 +127,7 @@ async fn follow(mut events: mpsc::Receiver<Event>, registry: Arc<Registry>) {
         match event {
             Event::Inactive { call, epoch } => {
                 let Ok(call) = registry.call(&call) else { continue };
-                // Whoever entered meanwhile keeps the call alive.
-                if call.media.epoch() == epoch
-                    && let Err(refused) = registry.end(&call).await
-                {
+                if let Err(refused) = registry.end_at(&call, epoch).await {
                     tracing::warn!("call {} not released after its hang time: {}", call.id, refused.detail);
                 }
             }

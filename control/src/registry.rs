@@ -105,3 +105,6 @@ pub(crate) fn exhausted(limit: &relay::Exhausted) -> Refused {
 pub(crate) fn mint() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
+
+#[cfg(test)]
+mod tests;

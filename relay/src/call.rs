@@ -170,6 +170,15 @@ impl Call {
         self.shared.with(|writer| writer.publish().number()).unwrap_or(u64::MAX)
     }
 
+    /// Ends the call if its roster still stands at `epoch`; false if it has moved on or the call has ended. Does not wait.
+    pub fn end_at(&self, epoch: u64) -> bool {
+        let ended = self.shared.end(|writer| writer.publish().number() == epoch);
+        if ended {
+            self.shared.letterbox.ring();
+        }
+        ended
+    }
+
     /// Publishes a newcomer and waits until the owner has entered it (at most 1 s).
     pub async fn enter(&self, participant: Participant) -> Result<Entered, EnterError> {
         self.publish_entry(|writer| {
@@ -243,7 +252,7 @@ impl Call {
             floor: FloorFacts {
                 state: snapshot.state.unwrap_or(FloorState::Idle),
                 audio_ssrc: talker.as_ref().map(|talker| talker.1),
-                talker: talker.map(|talker| talker.0),
+                talker: talker.map(|talker| talker.0).filter(|_| !snapshot.private),
                 may_request: true,
                 message_sequence_number: 0,
                 since: self.shared.clock.now().since(snapshot.since),
@@ -262,7 +271,7 @@ impl Call {
 
     /// Ends the call for everybody and waits until nothing more is sent.
     pub async fn close(&self) -> Result<(), AskError> {
-        if !self.shared.end() {
+        if !self.shared.end(|_| true) {
             return Err(AskError::Ended);
         }
         self.settle().await
@@ -334,20 +343,23 @@ impl Shared {
         self.lock().as_mut().map(|(writer, _)| work(writer))
     }
 
-    /// Ends the call; false if it has ended. The SSRCs go first: once the writer is gone the row may be another call's.
-    fn end(&self) -> bool {
-        let mut writer = self.lock();
-        if writer.is_some() {
+    /// Ends the call if it may; false if it may not or has ended. The SSRCs go first: once the writer is gone the row may be
+    /// another call's.
+    fn end(&self, may: impl FnOnce(&mut Writer<Participant>) -> bool) -> bool {
+        let mut held = self.lock();
+        let ends = held.as_mut().is_some_and(|(writer, _)| may(writer));
+        if ends {
             self.ssrcs.release(self.row);
+            *held = None;
         }
-        writer.take().is_some()
+        ends
     }
 }
 
 /// A call that nobody can close any more, or that its owner never heard of, gives back what it has.
 impl Drop for Shared {
     fn drop(&mut self) {
-        if self.end() {
+        if self.end(|_| true) {
             self.letterbox.ring();
         }
     }

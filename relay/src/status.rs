@@ -8,6 +8,9 @@ use relay_table::{Words, WordsReader};
 
 const WORDS: usize = 8;
 
+/// Beside the state of the floor, in its word.
+const PRIVATE: u64 = 1 << 8;
+
 pub(crate) type StatusReader = WordsReader<WORDS>;
 
 /// The owner's side of a status row.
@@ -21,6 +24,8 @@ pub(crate) struct StatusWords {
 pub(crate) struct Snapshot {
     pub(crate) state: Option<FloorState>,
     pub(crate) talker: Option<Slot>,
+    /// Whether the talker's identity is withheld.
+    pub(crate) private: bool,
     pub(crate) since: Time,
     pub(crate) queue_length: u32,
     pub(crate) newest: Option<MediaFacts>,
@@ -52,7 +57,7 @@ impl Snapshot {
     /// What `reader` says now.
     pub(crate) fn read(reader: &StatusReader) -> Snapshot {
         let [floor, talker, since, queue_length, stream, sequence, timestamp, retained] = reader.read();
-        let state = match floor {
+        let state = match floor & !PRIVATE {
             1 => Some(FloorState::Idle),
             2 => Some(FloorState::Taken),
             3 => Some(FloorState::PendingRevoke),
@@ -70,6 +75,7 @@ impl Snapshot {
         Snapshot {
             state,
             talker: (talker != 0).then(|| Slot(talker as u32 - 1)),
+            private: floor & PRIVATE != 0,
             since: Time::from_micros(since),
             queue_length: queue_length as u32,
             newest,
@@ -83,6 +89,7 @@ impl Snapshot {
             Some(FloorState::Taken) => 2,
             Some(FloorState::PendingRevoke) => 3,
         };
+        let floor = floor | if self.private { PRIVATE } else { 0 };
         let talker = self.talker.map_or(0, |slot| u64::from(slot.0) + 1);
         let [stream, sequence, timestamp, retained] = self.newest.map_or([0; 4], |media| {
             let stream = 1 << 63 | u64::from(media.payload_type) << 32 | u64::from(media.ssrc.0);
@@ -114,6 +121,7 @@ mod tests {
             let snapshot = Snapshot {
                 state: Some(state),
                 talker: Some(Slot(0)),
+                private: state == FloorState::Taken,
                 since: Time::from_micros(7),
                 queue_length: 3,
                 newest: Some(media),

@@ -42,7 +42,10 @@ pub(super) async fn start(
             }
         };
         match entered {
-            Err(refused) if refused.cause == Cause::CallEnded => continue,
+            Err(refused) if refused.cause == Cause::CallEnded => {
+                // It is no longer found once its end is complete, whoever began that.
+                _ = face.registry.end(&call).await;
+            }
             Err(refused) => return Err(refused.into()),
             Ok((document, _)) => {
                 let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

@@ -93,6 +93,14 @@ impl Registry {
         }
     }
 
+    /// Ends a call whose hang time ran out when its roster stood at `epoch`. Whoever entered meanwhile keeps the call alive.
+    pub(crate) async fn end_at(&self, call: &CallRecord, epoch: u64) -> Result<(), Refused> {
+        match call.media.end_at(epoch) {
+            true => self.end(call).await,
+            false => Ok(()),
+        }
+    }
+
     /// Every running call above `after`, in the order of their ids.
     pub(crate) fn calls_after(&self, after: Option<&str>) -> Vec<Arc<CallRecord>> {
         let above = |id: &str| after.is_none_or(|after| id > after);

@@ -126,10 +126,18 @@ impl Registry {
     /// Takes a participant out. When this returns nothing more can be sent to it.
     pub(crate) async fn leave(&self, call: &CallRecord, id: &str) -> Result<(), Refused> {
         let record = self.participant(call, id)?;
+        self.take_out(call, &record, None).await
+    }
+
+    /// Takes a participant out; of one entry only, if it is named.
+    async fn take_out(&self, call: &CallRecord, record: &ParticipantRecord, only: Option<u64>) -> Result<(), Refused> {
+        let id = &record.id;
         let mut placed = record.placed.lock().await;
-        let Some(here) = placed.take() else { return Err(gone(id)) };
+        let Some(here) = placed.take_if(|here| only.is_none_or(|entry| here.entry == entry)) else {
+            return Err(gone(id));
+        };
         let left = call.media.leave(here.slot, here.entry).await;
-        call.forget(&record, Some(here.asked.leg.rtp), here.asked.leg.rtp, Some(&here));
+        call.forget(record, Some(here.asked.leg.rtp), here.asked.leg.rtp, Some(&here));
         self.remember(id);
         drop(placed);
         self.end_if_empty(call).await;
@@ -157,10 +165,8 @@ impl Registry {
     /// A leg was silent for longer than it lives: its participant leaves, unless it has another leg by now.
     pub(crate) async fn expire(&self, call: &CallRecord, slot: Slot, entry: u64) {
         let Some(record) = call.lock().by_slot.get(&slot).cloned() else { return };
-        let current = record.placed.lock().await.as_ref().is_some_and(|placed| placed.entry == entry);
-        if current {
+        if self.take_out(call, &record, Some(entry)).await.is_ok() {
             tracing::debug!(call = call.id, participant = record.id, "participant left, its leg was silent");
-            _ = self.leave(call, &record.id).await;
         }
     }
 

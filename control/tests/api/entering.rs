@@ -203,3 +203,19 @@ fn a_silent_leg_ends_and_a_refreshed_one_lives() {
     stage.put(&format!("{}/leg", short.participant()), ben.leg()).is_problem(410, "participant-left");
     assert_eq!(stage.start("sip:ana@a", &ana).status, 200, "the call itself goes on at {GROUP}");
 }
+
+#[test]
+fn privacy_hides_the_talker_in_every_answer() {
+    let stage = Stage::new();
+    stage.put_group(json!({"floor": {"privacy": true}}));
+    let (ana, ben) = (Client::new(), Client::new());
+    let started = stage.start("sip:ana@a", &ana);
+    let first = stage.start("sip:ben@a", &ben);
+    stage.post(&format!("{}/floor", started.participant()), json!({"action": "request"}));
+    let late = stage.start("sip:leo@a", &Client::new());
+    let listed = stage.get("/v1/calls").body["items"][0].clone();
+    for floor in [&late.body["late_entry"]["floor"], &stage.get(&first.call()).body["floor"], &listed["floor"]] {
+        assert_eq!((&floor["state"], &floor["talker"]), (&json!("taken"), &Value::Null));
+        assert_eq!(floor["audio_ssrc"], started.body["leg"]["audio_ssrc"]);
+    }
+}

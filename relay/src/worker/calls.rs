@@ -270,6 +270,7 @@ impl Running {
         self.status.publish(&Snapshot {
             state: Some(state),
             talker,
+            private: self.call.is_private(),
             since,
             queue_length: self.call.queue_length(),
             newest: self.call.newest(),

@@ -17,14 +17,12 @@ use crate::{
 impl<A: Copy + From<SocketAddr>> Call<A> {
     /// A floor message came on a participant's leg, under its own SSRC.
     pub(super) fn floor_message(&mut self, slot: Slot, packet: &Packet<'_>) {
-        let Some(seat) = self.seat(slot) else { return };
-        let cap = seat.who.priority;
         self.hear(slot);
         self.confirm(slot);
         let input = match packet.message {
             Message::Request { priority, .. } => {
                 let Some(seat) = self.seat_mut(slot) else { return };
-                seat.priority = priority.unwrap_or(0).min(cap);
+                seat.asked = priority.unwrap_or(0);
                 participant::Input::Request
             }
             Message::Release { .. } => participant::Input::Release { acknowledge: packet.acknowledge },
@@ -43,14 +41,14 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     /// A participant asks through the API.
     pub(super) fn ask(&mut self, slot: Slot, token: u64, action: Action) {
-        let Some(cap) = self.seat(slot).map(|seat| seat.who.priority) else {
+        if self.seat(slot).is_none() {
             return self.outbox.push_back(Work::Answer(token, Answer::Left));
-        };
+        }
         let input = match action {
             Action::Request(priority) => {
                 self.asking = Some((slot, token));
                 if let Some(seat) = self.seat_mut(slot) {
-                    seat.priority = priority.min(cap);
+                    seat.asked = priority;
                 }
                 participant::Input::Request
             }
@@ -103,7 +101,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             participant::Output::ToGeneral(asked) => {
                 let Some(seat) = self.seat(slot) else { return };
                 let input = match asked {
-                    Asked::Request => general::Input::Request(seat.request(slot, seat.priority, false)),
+                    Asked::Request => general::Input::Request(seat.request(slot, seat.asked, false)),
                     Asked::Release => general::Input::Release(slot),
                     Asked::QueuePositionRequest => general::Input::QueuePositionRequest(slot),
                     Asked::Left => general::Input::Left(slot),

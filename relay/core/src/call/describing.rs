@@ -74,6 +74,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         (state, talker, self.general.since())
     }
 
+    /// Whether the talker's identity is withheld.
+    pub fn is_private(&self) -> bool {
+        self.settings.privacy
+    }
+
     /// Requests that wait for the floor.
     pub fn queue_length(&self) -> u32 {
         self.general.queue().len() as u32

@@ -57,7 +57,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             floor: old.floor,
             why: old.why,
             msn: old.msn,
-            priority: old.priority,
+            asked: old.asked,
             entered: old.entered,
             sent: old.sent,
             overtaken: old.overtaken,
@@ -67,7 +67,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.drain(slot);
         self.outbox.push_back(match (self.general.state(), self.general.remaining(self.now)) {
             (State::Taken { holder }, Some(rest)) if holder == slot => {
-                let (duration_s, priority) = (rest.0.div_ceil(1000) as u16, self.seat(slot).map_or(0, |s| s.priority));
+                let priority = self.seat(slot).map_or(0, |seat| seat.request(slot, seat.asked, false).priority);
+                let duration_s = rest.0.div_ceil(1000) as u16;
                 Work::Note(slot, Note::Granted { duration_s, priority })
             }
             (State::PendingRevoke { holder, cause }, _) if holder == slot => Work::Note(slot, Note::Revoke(cause)),
@@ -146,7 +147,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             told: self.version.wrapping_sub(1),
             confirmed: false,
             waiting: None,
-            priority: 0,
+            asked: 0,
             newcomer: None,
             entered: self.now,
             heard: self.now,

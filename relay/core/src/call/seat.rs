@@ -25,8 +25,8 @@ pub(super) struct Seat {
     /// Whether it has answered a late-entry floor message on this leg.
     pub(super) confirmed: bool,
     pub(super) waiting: Option<Acknowledgement>,
-    /// What a Floor Request that is on its way to the general machine asks for.
-    pub(super) priority: u8,
+    /// The priority that its last Floor Request asked for, before its cap.
+    pub(super) asked: u8,
     pub(super) newcomer: Option<Box<Newcomer>>,
     pub(super) entered: Time,
     pub(super) heard: Time,

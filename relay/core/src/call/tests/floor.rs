@@ -143,6 +143,13 @@ fn privacy_hides_who_talks() {
     world.enter(3, participant("sip:zoe@a", 4000));
     assert_eq!(world.told(4000), ["taken(-)! 1"]);
     assert_eq!(world.facts[&Slot(3)].floor.talker, None);
+    world.media(0, ANA.into(), 7);
+    world.media(0, ANA.into(), 8);
+    world.release(0, ANA);
+    let resume = alloc::vec![ResumePoint { ssrc: Ssrc(ANA.into()), sequence: 7 }];
+    world.enter(4, Participant { resume, ..participant("sip:leo@a", 5000) });
+    let bursts = &world.facts[&Slot(4)].bursts;
+    assert_eq!((bursts.len(), &bursts[0].talker), (1, &None));
 }
 
 #[test]
@@ -156,6 +163,10 @@ fn a_talkers_rate_is_reached_and_one_more_is_dropped() {
     world.run_until(at(100));
     world.media(0, ANA.into(), 11);
     assert_eq!(world.heard(BEN).len(), 11);
+    // Silence saves up no more than a second.
+    world.run_until(at(3_500));
+    (12..24).for_each(|n| world.media(0, ANA.into(), n));
+    assert_eq!((world.heard(BEN).len(), dropped(&world, Drop::PacketRate)), (21, 3));
     // Two packets of 32 bytes are 64 bytes.
     let mut world = three(Settings { bytes_per_s: 64, ..settings() });
     world.request(0, ANA, 0);
@@ -242,4 +253,33 @@ fn what_is_described_is_no_older_than_retention() {
         Millis(10_001),
         "the age of the floor grows, its repetition is no news"
     );
+}
+
+#[test]
+fn a_priority_above_what_was_negotiated_does_not_count() {
+    let mut world = three(settings());
+    world.request(0, ANA, 5);
+    world.request(1, BEN, 9);
+    world.tell(Input::Ask { slot: Slot(2), token: 1, action: Action::Request(9) });
+    assert_eq!(world.told(ANA), ["idle! 1", "granted 30"], "nobody outranks her");
+    assert_eq!(world.told(BEN).last().map(String::as_str), Some("queued 1"));
+    assert_eq!(world.answers, [(1, Answer::Queued(2))], "who asked first is first");
+}
+
+#[test]
+fn news_that_come_while_the_last_are_told_reach_everybody() {
+    for outputs in 0..6 {
+        let mut world = three(settings());
+        world.call.handle(Input::Ask { slot: Slot(0), token: 1, action: Action::Request(0) }, world.now);
+        world.pump(outputs);
+        world.call.handle(Input::Ask { slot: Slot(0), token: 2, action: Action::Release }, world.now);
+        world.pump(usize::MAX);
+        for port in [ANA, BEN, EVA] {
+            let told = world.told(port);
+            assert!(
+                told.last().is_some_and(|text| text.starts_with("idle")),
+                "{port} after {outputs} outputs: {told:?}"
+            );
+        }
+    }
 }

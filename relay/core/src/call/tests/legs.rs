@@ -197,3 +197,46 @@ fn a_slot_that_is_taken_again_hears_nothing_of_its_predecessor() {
         assert_eq!(world.told(MOVED), ["taken(sip:ana@a)! 1"; 2], "repeated by its own schedule");
     }
 }
+
+#[test]
+fn a_talker_that_leaves_frees_the_floor_and_who_waits_leaves_the_queue() {
+    let mut world = talking(3);
+    world.enter(2, participant("sip:eva@a", EVA));
+    world.request(2, EVA, 0);
+    world.leave(2);
+    world.leave(0);
+    assert_eq!(world.told(BEN).last().map(String::as_str), Some("idle 3"), "nobody waits any more");
+    world.enter(2, moved("sip:zoe@a", MOVED));
+    world.request(1, BEN, 0);
+    assert_eq!(world.told(BEN).last().map(String::as_str), Some("granted 30"));
+    world.request(2, MOVED, 0);
+    world.leave(1);
+    assert_eq!(world.told(MOVED).last().map(String::as_str), Some("granted 30"), "who waits is next");
+}
+
+#[test]
+fn who_takes_the_slot_of_the_talkers_other_client_hears_the_talker() {
+    let mut world = talking(3);
+    world.enter(2, participant("sip:ana@a", EVA));
+    world.media(0, ANA.into(), 3);
+    world.leave(2);
+    world.enter(2, moved("sip:zoe@a", MOVED));
+    world.media(0, ANA.into(), 4);
+    assert_eq!((world.heard(EVA), world.heard(MOVED).last()), (vec![], Some(&(u32::from(ANA), 4))));
+    assert_eq!(world.call.participant(Slot(2)).expect("Zoe is here").sent, 5);
+}
+
+#[test]
+fn media_without_the_floor_and_any_floor_message_keep_a_leg_alive() {
+    let mut world = World::new(settings());
+    for (slot, port) in [ANA, BEN, EVA].into_iter().enumerate() {
+        world.enter(slot as u32, Participant { expires: Some(Millis(1_000)), ..participant("sip:u@a", port) });
+    }
+    world.run_until(at(500));
+    world.media(0, ANA.into(), 1);
+    world.acknowledge(1, BEN);
+    world.run_until(at(1_499));
+    assert_eq!(world.expired, [(Slot(2), 3)]);
+    world.run_until(at(1_500));
+    assert_eq!(world.expired.len(), 3);
+}

@@ -1,0 +1,79 @@
+//! Races between what the media plane reports and what clients do meanwhile: the report comes late by hand.
+
+use control_core::group::{Codec, Floor, Group, Media, Model};
+use relay_core::roster::Leg;
+
+use super::*;
+
+const GROUP: &str = "sip:fire-1@a";
+
+fn group() -> Group {
+    Group {
+        model: Model::Chat,
+        members: vec![],
+        open: true,
+        enabled: true,
+        migration_grace_s: 10,
+        floor: Floor { queueing: true, max_burst_s: 30, hang_time_s: 30, privacy: false },
+        media: Media {
+            codecs: vec![Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: String::new() }],
+            retention_ms: 10_000,
+            entry_ms: 200,
+            packets_per_s: 200,
+            bytes_per_s: 65_536,
+        },
+        participants_max: 10,
+        queue_max: 4,
+    }
+}
+
+/// A registry with one call that nobody has entered.
+async fn stage() -> (Registry, std::sync::Arc<CallRecord>) {
+    let config = relay::Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: 4 };
+    let registry = Registry::new(Relay::start(config).expect("loopback is there").0);
+    registry.put_group(GROUP, group()).await.unwrap();
+    let (call, is_new) = registry.call_to_enter(GROUP).unwrap();
+    assert!(is_new);
+    (registry, call)
+}
+
+async fn enter(registry: &Registry, call: &CallRecord, user: &str, port: u16) -> Placed {
+    let entry = Entry {
+        user: user.into(),
+        client: "radio".into(),
+        leg: Leg { rtp: ([127, 0, 0, 1], port).into(), floor: None },
+        queueing: true,
+        priority: 5,
+        resume: vec![],
+        implicit_floor_request: false,
+        expires: None,
+    };
+    let standing = registry.standing(call, user).unwrap();
+    let entered = registry.enter(call, entry, standing).await;
+    entered.unwrap_or_else(|refused| panic!("{}", refused.detail)).1
+}
+
+#[tokio::test]
+async fn a_silent_leg_that_was_replaced_meanwhile_takes_nobody_along() {
+    let (registry, call) = stage().await;
+    let old = enter(&registry, &call, "sip:ana@a", 4_000).await;
+    let new = enter(&registry, &call, "sip:ana@a", 4_010).await;
+    assert_eq!(old.slot, new.slot);
+    registry.expire(&call, old.slot, old.entry).await;
+    assert_eq!(call.len(), 1);
+    registry.expire(&call, new.slot, new.entry).await;
+    assert_eq!(call.len(), 0);
+    assert!(registry.call(&call.id).is_err(), "the last participant has taken the call along");
+}
+
+#[tokio::test]
+async fn a_hang_time_that_ran_out_before_somebody_entered_ends_no_call() {
+    let (registry, call) = stage().await;
+    enter(&registry, &call, "sip:ana@a", 4_000).await;
+    let epoch = call.media.epoch();
+    enter(&registry, &call, "sip:ben@a", 4_010).await;
+    registry.end_at(&call, epoch).await.unwrap();
+    assert!(registry.call(&call.id).is_ok(), "Ben keeps it alive");
+    registry.end_at(&call, call.media.epoch()).await.unwrap();
+    assert!(registry.has_ended(&call.id));
+}
