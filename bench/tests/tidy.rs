@@ -58,8 +58,13 @@ fn names_are_words_of_the_field() {
 }
 
 #[test]
+fn documentation_has_words_of_the_field() {
+    none(rust_files().iter().flat_map(|path| words::check_documentation(path, &read(path))).collect());
+}
+
+#[test]
 fn nothing_is_left_over() {
-    none(rust_files().iter().flat_map(|path| words::check_leftovers(path, &read(path))).collect());
+    none(texts().flat_map(|(path, text)| words::check_leftovers(&path, &text)).collect());
 }
 
 #[test]
@@ -74,8 +79,7 @@ fn cores_know_no_system() {
 
 #[test]
 fn nothing_names_a_machine() {
-    let texts = files().into_iter().filter_map(|path| text(&path).map(|text| (path, text)));
-    none(texts.flat_map(|(path, text)| machines::check(&path, &text)).collect());
+    none(texts().flat_map(|(path, text)| machines::check(&path, &text)).collect());
 }
 
 #[test]
@@ -83,6 +87,11 @@ fn a_figure_stands_beside_its_command() {
     let documents: Vec<_> = files().into_iter().filter(|path| path.ends_with(".md")).collect();
     assert!(documents.iter().any(|path| path == "README.md"), "README.md is among the documents");
     none(documents.iter().flat_map(|path| figures::check(path, &read(path))).collect());
+}
+
+/// Every file that is text, with what it says.
+fn texts() -> impl Iterator<Item = (String, String)> {
+    files().into_iter().filter_map(|path| text(&path).map(|text| (path, text)))
 }
 
 fn rust_files() -> Vec<String> {

@@ -9,6 +9,9 @@ const DUMPING_GROUNDS: [&str; 9] = ["mod", "util", "utils", "common", "helper", 
 const REPLACED: [&str; 10] =
     ["session", "conference", "fan_out", "fanout", "peer", "speaker", "publisher", "listener", "rejoin", "visited"];
 
+/// Those of them that are unmistakable in a sentence too.
+const REPLACED_IN_PROSE: [&str; 6] = ["session", "conference", "fan_out", "fanout", "publisher", "listener"];
+
 /// Names of others that hold such a word.
 const NAMES_OF_OTHERS: [&str; 3] = ["TcpListener", "ListenerExt", "peer_addr"];
 
@@ -45,6 +48,18 @@ pub(crate) fn check_names(path: &str, text: &str) -> Vec<String> {
     replaced.collect()
 }
 
+/// Documentation of code; what stands between backticks is a name, and names have their own rule.
+pub(crate) fn check_documentation(path: &str, text: &str) -> Vec<String> {
+    let documentation = (1..).zip(text.lines().map(str::trim_start));
+    let documentation = documentation.filter(|(_, line)| line.starts_with("///") || line.starts_with("//!"));
+    let replaced = documentation.filter_map(|(number, line)| {
+        let prose = line.split('`').step_by(2).collect::<Vec<_>>().join(" ").to_lowercase().replace('-', "_");
+        let word = REPLACED_IN_PROSE.iter().find(|word| prose.contains(**word))?;
+        Some(format!("{path}:{number}: '{word}' has another word here; see the vocabulary"))
+    });
+    replaced.collect()
+}
+
 pub(crate) fn check_leftovers(path: &str, text: &str) -> Vec<String> {
     let found = |line: &str| {
         let note = NOTES.into_iter().find(|note| line.split(|c| !is_word(c)).any(|word| word == *note));
@@ -74,6 +89,21 @@ fn a_replaced_word_is_seen() {
         assert_eq!(check_names("a.rs", &format!("struct {};\n", word.to_uppercase())).len(), 1, "{word}");
     }
     assert_eq!(check_names("a.rs", "struct MediaFanOut { speakers: u8 }").len(), 2);
+}
+
+#[test]
+fn a_replaced_word_in_documentation_is_seen() {
+    let fine = "// a session\n/// Asks the `TcpListener` of the node.\nlet session = \"/// a session\";\n";
+    assert_eq!(check_documentation("a.rs", fine), Vec::<String>::new());
+    for word in REPLACED_IN_PROSE {
+        assert_eq!(check_documentation("a.rs", &format!("    /// Ends all {word}s of `x`.\n")).len(), 1, "{word}");
+        assert_eq!(
+            check_documentation("a.rs", &format!("//! `x` has a {}.\n", word.to_uppercase())).len(),
+            1,
+            "{word}"
+        );
+    }
+    assert_eq!(check_documentation("a.rs", "/// One fan-out.\n").len(), 1);
 }
 
 #[test]
