@@ -230,8 +230,10 @@ fn a_call_of_thousands_hands_out_live_media_between_the_floors_news() {
     let before = seen(&world);
     world.call.handle(Input::Ask { slot: Slot(0), token: 1, action: Action::Request(0) }, world.now);
     world.offer(0, 1, 0);
-    world.pump(3 + 64 + 128);
-    assert!(world.seen.values().flatten().any(|(_, _, seen)| matches!(seen, Seen::Media(..))), "media does not wait");
+    // Three chunks of media, and between them no more than half a chunk of news each.
+    world.pump(3 + 3 + 2 * 64);
+    let media = world.seen.values().flatten().filter(|(_, _, seen)| matches!(seen, Seen::Media(..))).count();
+    assert!(media >= 3 * CHUNK, "media does not wait: {media}");
     world.pump(usize::MAX);
     assert_eq!(seen(&world) - before, 1 + 2_999 + 2_999, "one is granted, everybody else is told and hears");
 }
@@ -282,4 +284,26 @@ fn news_that_come_while_the_last_are_told_reach_everybody() {
             );
         }
     }
+}
+
+#[test]
+fn who_asks_hears_its_own_answer_and_not_that_of_whom_it_displaces() {
+    let floor = crate::floor::settings::Settings { queue_limit: 1, ..settings().floor };
+    let mut world = three(Settings { floor, ..settings() });
+    world.request(0, ANA, 1);
+    world.request(2, EVA, 0);
+    world.request(1, BEN, 3);
+    world.enter(3, participant("sip:zoe@a", 4000));
+    world.tell(Input::Ask { slot: Slot(3), token: 1, action: Action::Request(5) });
+    assert_eq!(world.answers, [(1, Answer::Queued(1))]);
+    assert_eq!(world.told(EVA).last().map(String::as_str), Some("deny 7"), "the queue is full without her");
+}
+
+#[test]
+fn a_packet_that_retention_lets_go_of_before_everybody_had_it_is_counted_for_each() {
+    let mut world = three(Settings { packets_per_s: 2, retention: Millis(500), ..settings() });
+    world.request(0, ANA, 0);
+    (1..3).for_each(|n| world.offer(0, ANA.into(), n));
+    world.pump(usize::MAX);
+    assert_eq!((world.heard(BEN), world.call.counters().overrun), (alloc::vec![(ANA.into(), 2)], 2));
 }
