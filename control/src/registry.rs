@@ -69,7 +69,9 @@ impl Registry {
 
     fn remember(&self, id: &str) {
         let now = self.relay.now();
-        self.ended().remember(id.to_owned(), now);
+        if self.ended().remember(id.to_owned(), now) {
+            self.counters.refuse("ended");
+        }
     }
 
     pub(crate) fn has_ended(&self, id: &str) -> bool {
@@ -94,7 +96,7 @@ impl Counters {
 pub(crate) fn exhausted(limit: &relay::Exhausted) -> Refused {
     let setting = match limit.limit {
         "participants" => "raise limits.participants of the group",
-        "calls" => "end calls, or start the node with a higher limit",
+        "calls" => "end calls that nobody needs, or ask another node",
         _ => "wait a moment and ask again",
     };
     let detail = format!("{} is full at {}", limit.limit, limit.value);

@@ -24,14 +24,16 @@ impl Ended {
         Ended { limit, when: BTreeMap::new(), order: VecDeque::new() }
     }
 
-    /// `id` has ended at `now`.
-    pub fn remember(&mut self, id: String, now: Time) {
+    /// `id` has ended at `now`. True if another one had to be forgotten before its time.
+    pub fn remember(&mut self, id: String, now: Time) -> bool {
         self.forget(now);
+        let full = self.order.len() >= self.limit;
         while self.order.len() >= self.limit {
             self.drop_oldest();
         }
         self.when.insert(id.clone(), now);
         self.order.push_back((now, id));
+        full
     }
 
     /// Whether `id` ended within the last ten minutes.
@@ -69,10 +71,10 @@ mod tests {
     #[test]
     fn at_the_limit_the_oldest_makes_room() {
         let mut ended = Ended::new(2);
-        ended.remember("a".into(), Time::ZERO);
-        ended.remember("b".into(), Time::ZERO);
+        assert!(!ended.remember("a".into(), Time::ZERO));
+        assert!(!ended.remember("b".into(), Time::ZERO));
         assert!(ended.has("a", Time::ZERO));
-        ended.remember("c".into(), Time::ZERO);
+        assert!(ended.remember("c".into(), Time::ZERO));
         assert!(!ended.has("a", Time::ZERO));
         assert!(ended.has("b", Time::ZERO) && ended.has("c", Time::ZERO));
     }

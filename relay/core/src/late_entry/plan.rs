@@ -58,12 +58,6 @@ impl Plan {
         plan
     }
 
-    /// The first packet of `ssrc` that will be sent.
-    pub fn first_of(&self, ssrc: Ssrc, kept: &Retention) -> Option<Sequence> {
-        let wanted = |(order, row): &(Order, &Kept)| row.ssrc == ssrc && self.wants(*order, row);
-        kept.from(self.start).find(wanted).map(|(_, row)| row.sequence)
-    }
-
     /// Whether the newcomer gets this packet.
     pub fn wants(&self, order: Order, row: &Kept) -> bool {
         self.skips.iter().all(|skip| match *skip {
