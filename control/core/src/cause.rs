@@ -59,6 +59,8 @@ pub enum Cause {
     MisdirectedHost,
     /// The request comes from a page of another origin.
     ForeignOrigin,
+    /// A bug of ours.
+    Internal,
 }
 
 /// One row: cause, code, HTTP status, plain sentence, advice.
@@ -66,7 +68,7 @@ type Row = (Cause, &'static str, u16, &'static str, &'static str);
 
 impl Cause {
     /// Every cause.
-    pub const TABLE: [Row; 27] = [
+    pub const TABLE: [Row; 28] = [
         (Cause::MalformedJson, "malformed-json", 400, "The body is not JSON", "send one JSON object"),
         (Cause::MalformedRequest, "malformed-request", 400, "The request is malformed", "check path and query"),
         (
@@ -172,6 +174,7 @@ impl Cause {
             "The request comes from a page of another origin",
             "ask without a browser, or from the node's own pages",
         ),
+        (Cause::Internal, "internal", 500, "The node failed", "report it, with the node's log"),
     ];
 
     fn row(self) -> Row {
@@ -236,7 +239,7 @@ mod tests {
             assert!(!Cause::TABLE[at + 1..].iter().any(|other| other.1 == row.1), "{} stands twice", row.1);
             assert!((400..600).contains(&row.2) && !row.3.is_empty() && !row.4.is_empty());
         }
-        assert_eq!(Cause::TABLE.len(), Cause::ForeignOrigin as usize + 1);
+        assert_eq!(Cause::TABLE.len(), Cause::Internal as usize + 1);
         assert_eq!(Cause::ForeignOrigin.code(), "foreign-origin");
     }
 }

@@ -17,8 +17,9 @@ use super::{
 
 /// Checks a request and counts its answer.
 pub(super) async fn check(State(face): State<Arc<Face>>, request: Request, next: Next) -> Response {
-    let response = match check_headers(request.method(), request.headers(), request.uri().host()) {
-        Ok(()) => next.run(request).await,
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let response = match check_headers(request.method(), request.headers(), authority) {
+        Ok(()) => carry_out(request.uri().path().to_owned(), next.run(request)).await,
         Err(refused) => Problem::from(refused).into_response(),
     };
     let counters = &face.registry.counters;
@@ -27,6 +28,18 @@ pub(super) async fn check(State(face): State<Arc<Face>>, request: Request, next:
         counters.refuse(limit);
     }
     response
+}
+
+/// Carries a request out to its end, also if its client hangs up meanwhile: half an entry would be a participant that nobody can
+/// take out again.
+async fn carry_out(path: String, answer: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(answer).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!("a request was not carried out: {error}");
+            Problem::from(Refused::new(Cause::Internal, path, "the request was not carried out")).into_response()
+        }
+    }
 }
 
 fn check_headers(method: &Method, headers: &HeaderMap, authority: Option<&str>) -> Result<(), Refused> {
@@ -69,6 +82,30 @@ fn is_loopback_name(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_request_is_carried_out_when_its_client_hangs_up() {
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let (finish, finished) = tokio::sync::oneshot::channel();
+        let work = async move {
+            told.await.expect("the owner answers");
+            finish.send(()).expect("somebody looks");
+            ().into_response()
+        };
+        let mut answer = Box::pin(carry_out("/".into(), work));
+        let mut waiting = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(answer.as_mut().poll(&mut waiting).is_pending());
+        drop(answer);
+        tell.send(()).expect("the work goes on");
+        finished.await.expect("and ends");
+    }
+
+    #[tokio::test]
+    async fn a_bug_is_answered_as_a_problem() {
+        let answer = carry_out("/v1/calls".into(), async { panic!("a bug that the test makes") }).await;
+        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+    }
 
     #[test]
     fn only_loopback_names_are_this_machine() {
