@@ -16,7 +16,7 @@ const USAGE: u8 = 2;
     name = "control",
     version,
     about,
-    long_about = "A node of an MC system: media plane and control plane in one process.\n\nWithout a command it is `control serve --open` on loopback: no tokens, every right, this machine only."
+    long_about = "A node of an MC system: media plane and control plane in one process.\n\nWithout a command it is `control serve --open` on loopback: no tokens, every right, this machine only.\nA flag of `serve` that is not given is taken from the environment: CARRYOVER_ and its name."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -27,32 +27,44 @@ pub struct Arguments {
 enum Command {
     /// Serves calls until SIGTERM.
     Serve(Serve),
+    /// Checks the configuration and the limits of the kernel: later.
+    #[command(hide = true)]
+    Check {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
 struct Serve {
     /// MC system id: the name under which partners know this system. 1 to 255 octets.
-    #[arg(long, value_name = "NAME", default_value = "local.example")]
+    #[arg(long, value_name = "NAME", env = "CARRYOVER_SYSTEM", default_value = "local.example")]
     system: String,
     /// Address of the HTTP API (TCP). Loopback only until tokens exist.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", env = "CARRYOVER_HTTP", default_value = "127.0.0.1:8080")]
     http: SocketAddr,
     /// Base media address (UDP): worker w uses port + 4·w for RTP, + 1 RTCP, + 2 floor control. Loopback only until
     /// tokens exist.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:20000")]
-    media: SocketAddr,
+    #[arg(long, value_name = "ADDR", env = "CARRYOVER_MEDIA", default_value = "127.0.0.1:20000")]
+    media: Vec<SocketAddr>,
+    /// What answers name instead of the media address: later.
+    #[arg(long, value_name = "ADDR", env = "CARRYOVER_MEDIA_ADVERTISE", hide = true)]
+    media_advertise: Option<String>,
     /// Media workers, each on a core of its own: 1 to 64. Default: one per core, at least 2.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", env = "CARRYOVER_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: Option<u16>,
     /// Directory for what must survive a restart. Not used by this build yet: groups live in memory.
-    #[arg(long, value_name = "DIR", default_value = "./data")]
+    #[arg(long, value_name = "DIR", env = "CARRYOVER_DATA", default_value = "./data")]
     data: PathBuf,
     /// No tokens: everybody on this machine has every right, and nobody else can ask.
-    #[arg(long)]
+    #[arg(long, env = "CARRYOVER_OPEN")]
     open: bool,
     /// How long running calls may go on after SIGTERM, as 10s, 500ms or 2m; then they are released. At most 24h.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", env = "CARRYOVER_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration)]
     drain_timeout: Duration,
+    /// A file with the same names: later.
+    #[arg(long, value_name = "FILE", env = "CARRYOVER_CONFIG", hide = true)]
+    config: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -60,11 +72,15 @@ impl Arguments {
     pub async fn run(self) -> ExitCode {
         let serve = match self.command {
             Some(Command::Serve(serve)) => serve,
+            Some(Command::Check { .. }) => {
+                eprintln!("control: {}", not_yet("check", "start `control serve`, which says what it cannot use"));
+                return ExitCode::from(USAGE);
+            }
             None => {
                 tracing::warn!("no command: serving on loopback without tokens, as `control serve --open` does");
                 match Arguments::parse_from(["control", "serve", "--open"]).command {
                     Some(Command::Serve(serve)) => serve,
-                    None => return ExitCode::from(USAGE),
+                    Some(Command::Check { .. }) | None => return ExitCode::from(USAGE),
                 }
             }
         };
@@ -85,7 +101,16 @@ impl Serve {
                 "no keys to check tokens with, and this build has none yet; add --open to serve this machine only",
             ));
         }
-        for (flag, address) in [("--http", self.http), ("--media", self.media)] {
+        if self.media_advertise.is_some() {
+            return Err(not_yet("--media-advertise", "leave it out: answers name the --media address"));
+        }
+        if self.config.is_some() {
+            return Err(not_yet("--config", "give flags or CARRYOVER_… variables instead"));
+        }
+        let [media] = self.media[..] else {
+            return Err(not_yet("--media given twice", "give one address, v4 or v6"));
+        };
+        for (flag, address) in [("--http", self.http), ("--media", media)] {
             if !address.ip().is_loopback() {
                 return Err(format!(
                     "{flag} {address} is not loopback, and --open serves this machine only; use 127.0.0.1 or [::1]"
@@ -95,13 +120,10 @@ impl Serve {
         control_core::group::check_id("--system", &self.system).map_err(|refused| refused.detail)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = self.workers.map_or(cores.max(2), usize::from);
-        if self.media.port() != 0 && usize::from(self.media.port()) + 4 * workers > 65_536 {
-            return Err(format!(
-                "--media port {} leaves no room for {workers} workers of 4 ports each",
-                self.media.port()
-            ));
+        if media.port() != 0 && usize::from(media.port()) + 4 * workers > 65_536 {
+            return Err(format!("--media port {} leaves no room for {workers} workers of 4 ports each", media.port()));
         }
-        Ok((Config { system: self.system, http: self.http, media: self.media, workers }, self.drain_timeout))
+        Ok((Config { system: self.system, http: self.http, media, workers }, self.drain_timeout))
     }
 }
 
@@ -120,7 +142,6 @@ async fn run(config: Config, drain_timeout: Duration) -> ExitCode {
     };
     tracing::info!("serving HTTP on http://{}, media on {:?}", node.http_addr(), node.media_addrs());
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    tracing::info!("draining: {} calls may go on for {drain_timeout:?}; a second signal ends at once", node.calls());
     tokio::select! {
         () = node.drain(drain_timeout) => {}
         _ = terminate.recv() => return ExitCode::SUCCESS,
@@ -128,6 +149,11 @@ async fn run(config: Config, drain_timeout: Duration) -> ExitCode {
     }
     node.stop().await;
     ExitCode::SUCCESS
+}
+
+/// Something that the command line of later builds takes.
+fn not_yet(what: &str, advice: &str) -> String {
+    format!("{what} is not-yet in this build; {advice}")
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -146,7 +172,7 @@ mod tests {
         let all = ["control", "serve"].iter().chain(arguments);
         match Arguments::try_parse_from(all).map_err(|error| error.to_string())?.command {
             Some(Command::Serve(serve)) => serve.check(),
-            None => panic!("serve was asked for"),
+            _ => panic!("serve was asked for"),
         }
     }
 
@@ -162,6 +188,18 @@ mod tests {
         );
         assert_eq!((config.system.as_str(), drain), ("local.example", Duration::from_secs(10)));
         assert!(config.workers >= 2);
+    }
+
+    #[test]
+    fn what_later_builds_have_says_not_yet() {
+        for flags in [
+            &["--media-advertise", "127.0.0.1:1"][..],
+            &["--config", "node.toml"],
+            &["--media", "127.0.0.1:20000", "--media", "[::1]:20000"],
+        ] {
+            let advice = check(&[&["--open"], flags].concat()).unwrap_err();
+            assert!(advice.contains("not-yet") && advice.contains(flags[0]), "{advice}");
+        }
     }
 
     #[test]

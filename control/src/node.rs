@@ -91,6 +91,7 @@ impl Node {
     /// Takes nothing new, lets running calls go on until none runs or `timeout` is over, then releases them.
     pub async fn drain(&self, timeout: Duration) {
         self.face.drain();
+        tracing::info!("draining: {} calls may go on for {timeout:?}; a second signal ends at once", self.calls());
         let emptied = async {
             // A call ends by its own timers; looking ten times a second is soon enough for an operator.
             while self.calls() > 0 {

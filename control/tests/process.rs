@@ -120,6 +120,7 @@ fn what_cannot_be_served_is_refused_with_advice() {
         (&["serve", "--open", "--media", "192.0.2.1:20000"], "127.0.0.1"),
         (&["serve", "--open", "--workers", "0"], "1..=64"),
         (&["srve"], "serve"),
+        (&["check"], "not-yet"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_control")).args(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
