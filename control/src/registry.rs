@@ -19,8 +19,8 @@ pub(crate) use participants::{Entry, ParticipantRecord, Placed};
 
 /// Groups at once.
 pub(crate) const GROUPS_MAX: usize = 100_000;
-/// Ended calls and participants that are remembered for ten minutes.
-pub(crate) const ENDED_MAX: usize = 100_000;
+/// Ended calls and participants that are remembered for ten minutes: more than the largest call has participants.
+pub(crate) const ENDED_MAX: usize = 200_000;
 
 /// Everything that the faces work on.
 pub(crate) struct Registry {

@@ -1,6 +1,6 @@
 //! The group document: who its members are, and how its calls are run (TS 24.481 in our words; API 'Groups').
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use crate::{Cause, Refused};
 
@@ -116,29 +116,41 @@ pub struct Standing {
     pub receive_only: bool,
 }
 
-impl Group {
+/// Who may take part, at hand by name: a call asks for every participant, and a list may be long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Members {
+    listed: BTreeMap<String, Standing>,
+    open: bool,
+}
+
+impl Members {
     /// What `user` is in this group, or why it may not take part.
     pub fn standing(&self, user: &str) -> Result<Standing, Refused> {
-        let member = self.members.iter().find(|member| member.user == user);
-        let listed = member.map(|member| Standing { priority: member.priority, receive_only: member.receive_only });
         // Users of an open group who are not listed have the lowest priority.
         let guest = self.open.then_some(Standing { priority: 0, receive_only: false });
-        listed.or(guest).ok_or_else(|| {
+        self.listed.get(user).copied().or(guest).ok_or_else(|| {
             Refused::new(Cause::NotAMember, user, format!("{user} is not listed, and the group is not open"))
         })
     }
+}
 
-    /// Checks a document that came in.
-    pub fn check(&self) -> Result<(), Refused> {
+impl Group {
+    /// Checks a document that came in, and says who may take part.
+    pub fn check(&self) -> Result<Members, Refused> {
+        self.check_settings()?;
         limit("members", self.members.len() as u64, MEMBERS_MAX as u64)?;
-        for (at, member) in self.members.iter().enumerate() {
-            check_id(&format!("members[{at}].user"), &member.user)?;
+        let mut listed = BTreeMap::new();
+        for (at, Member { user, priority, receive_only }) in self.members.iter().enumerate() {
+            check_id(&format!("members[{at}].user"), user)?;
+            let standing = Standing { priority: *priority, receive_only: *receive_only };
+            if listed.insert(user.clone(), standing).is_some() {
+                return Err(Refused::new(Cause::InvalidField, "members", format!("{user} is listed twice")));
+            }
         }
-        let mut users: Vec<&str> = self.members.iter().map(|member| member.user.as_str()).collect();
-        users.sort_unstable();
-        if let Some(twice) = users.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Refused::new(Cause::InvalidField, "members", format!("{} is listed twice", twice[0])));
-        }
+        Ok(Members { listed, open: self.open })
+    }
+
+    fn check_settings(&self) -> Result<(), Refused> {
         if self.media.codecs.is_empty() {
             return Err(Refused::new(Cause::InvalidField, "media.codecs", "a group needs a codec"));
         }
@@ -214,10 +226,12 @@ mod tests {
     #[test]
     fn members_stand_as_listed_and_guests_only_in_an_open_group() {
         let mut group = group();
-        assert_eq!(group.standing("sip:ana@a"), Ok(Standing { priority: 3, receive_only: true }));
-        assert_eq!(group.standing("sip:eva@a").unwrap_err().cause, Cause::NotAMember);
+        let standing = |group: &Group, user| group.check().unwrap().standing(user);
+        assert_eq!(standing(&group, "sip:ana@a"), Ok(Standing { priority: 3, receive_only: true }));
+        assert_eq!(standing(&group, "sip:eva@a").unwrap_err().cause, Cause::NotAMember);
         group.open = true;
-        assert_eq!(group.standing("sip:eva@a"), Ok(Standing { priority: 0, receive_only: false }));
+        assert_eq!(standing(&group, "sip:eva@a"), Ok(Standing { priority: 0, receive_only: false }));
+        assert_eq!(standing(&group, "sip:ana@a").unwrap().priority, 3);
     }
 
     #[test]
@@ -237,7 +251,7 @@ mod tests {
             let verdict = |value| {
                 let mut group = group();
                 edit(&mut group, value);
-                group.check().map_err(|refused| refused.subject)
+                group.check().map(|_| ()).map_err(|refused| refused.subject)
             };
             assert_eq!((verdict(least), verdict(most)), (Ok(()), Ok(())), "{field}");
             assert_eq!(verdict(most + 1), Err(field.into()));

@@ -29,7 +29,7 @@ pub(super) async fn start(
     let stored = face.registry.group(&group)?;
     check_type(body.kind())?;
     let entry = body.check(&face)?;
-    stored.group.standing(&entry.user)?;
+    stored.standing(&entry.user)?;
     let lock = face.registry.start_lock(&group);
     for _ in 0..ATTEMPTS {
         let guard = lock.lock().await;

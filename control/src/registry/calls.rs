@@ -9,6 +9,7 @@ use control_core::{
     Cause, Refused,
     group::{Group, Standing},
 };
+use dashmap::Entry;
 use relay::{Call, CallSettings, FloorSettings};
 use relay_core::Millis;
 
@@ -26,9 +27,11 @@ pub(crate) struct CallRecord {
 impl Registry {
     /// The running call of a group, or a new one. True if it is new. Whoever starts it has to enter it, or to end it.
     pub(crate) fn call_to_enter(&self, group: &str) -> Result<(Arc<CallRecord>, bool), Refused> {
-        if let Some(call) = self.call_of_group(group) {
-            return Ok((call, false));
-        }
+        // The row is held until the call stands in it: the group is neither started twice nor deleted meanwhile.
+        let row = match self.by_group.entry(group.to_owned()) {
+            Entry::Occupied(row) => return Ok((Arc::clone(row.get()), false)),
+            Entry::Vacant(row) => row,
+        };
         let stored = self.group(group)?;
         if !stored.group.enabled {
             return Err(Refused::new(Cause::GroupDisabled, group, format!("{group} is disabled")));
@@ -44,7 +47,7 @@ impl Registry {
             participants: Mutex::new(Participants::default()),
         });
         self.calls.insert(id, Arc::clone(&call));
-        self.by_group.insert(group.to_owned(), Arc::clone(&call));
+        row.insert(Arc::clone(&call));
         self.counters.calls_started.fetch_add(1, Ordering::Relaxed);
         tracing::info!(call = call.id, "call started");
         Ok((call, true))
@@ -73,7 +76,7 @@ impl Registry {
 
     /// What a user is in the group of a call.
     pub(crate) fn standing(&self, call: &CallRecord, user: &str) -> Result<Standing, Refused> {
-        self.group(&call.group)?.group.standing(user)
+        self.group(&call.group)?.standing(user)
     }
 
     /// Ends a call for everybody. Nothing more is sent when this returns.
@@ -83,8 +86,9 @@ impl Registry {
             return Ok(());
         }
         self.by_group.remove_if(&call.group, |_, running| running.id == call.id);
-        self.remember(&call.id);
+        // The call last: where too many ended, what is asked most is forgotten last.
         participants.iter().for_each(|id| self.remember(id));
+        self.remember(&call.id);
         self.counters.calls_released.fetch_add(1, Ordering::Relaxed);
         tracing::info!(call = call.id, "call released");
         match call.media.close().await {

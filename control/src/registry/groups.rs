@@ -4,8 +4,9 @@ use std::sync::{Arc, atomic::Ordering};
 
 use control_core::{
     Cause, Refused,
-    group::{Group, check_id},
+    group::{Group, Members, Standing, check_id},
 };
+use dashmap::Entry;
 
 use super::{GROUPS_MAX, Registry};
 
@@ -14,31 +15,41 @@ use super::{GROUPS_MAX, Registry};
 pub(crate) struct StoredGroup {
     pub(crate) group: Arc<Group>,
     pub(crate) revision: u64,
+    members: Arc<Members>,
+}
+
+impl StoredGroup {
+    /// What a user is in this group.
+    pub(crate) fn standing(&self, user: &str) -> Result<Standing, Refused> {
+        self.members.standing(user)
+    }
 }
 
 impl Registry {
     /// Stores a document; running calls follow it, and members who are no longer on it leave.
     pub(crate) async fn put_group(&self, id: &str, group: Group) -> Result<StoredGroup, Refused> {
         check_id("group", id)?;
-        group.check()?;
+        let members = Arc::new(group.check()?);
         if !self.groups.contains_key(id) && self.groups.len() >= GROUPS_MAX {
             let detail = format!("groups is full at {GROUPS_MAX}");
             return Err(Refused::new(Cause::LimitReached, "groups", detail).advise("delete groups that nobody uses"));
         }
         let group = Arc::new(group);
         let unchanged = self.groups.get(id).filter(|stored| *stored.group == *group).map(|stored| stored.clone());
-        if let Some(stored) = unchanged {
-            return Ok(stored);
-        }
-        let revision = self.revisions.fetch_add(1, Ordering::Relaxed) + 1;
-        let stored = StoredGroup { group: Arc::clone(&group), revision };
-        self.groups.insert(id.to_owned(), stored.clone());
+        let stored = unchanged.unwrap_or_else(|| {
+            let revision = self.revisions.fetch_add(1, Ordering::Relaxed) + 1;
+            let stored = StoredGroup { group: Arc::clone(&group), revision, members };
+            self.groups.insert(id.to_owned(), stored.clone());
+            stored
+        });
+        // The running call is told of an unchanged document too: the answer to the first may have been a refusal.
         if let Some(call) = self.call_of_group(id) {
-            call.media.configure(&super::calls::settings(&group)).map_err(|full| super::exhausted(&full))?;
-            for record in call.participants_where(|record| group.standing(&record.user).is_err()) {
+            let configured = call.media.configure(&super::calls::settings(&group));
+            for record in call.participants_where(|record| stored.standing(&record.user).is_err()) {
                 // Whoever has left meanwhile is as gone as it should be.
                 _ = self.leave(&call, &record.id).await;
             }
+            configured.map_err(|full| super::exhausted(&full))?;
         }
         Ok(stored)
     }
@@ -50,9 +61,10 @@ impl Registry {
 
     pub(crate) fn delete_group(&self, id: &str) -> Result<(), Refused> {
         self.group(id)?;
-        if self.call_of_group(id).is_some() {
+        // The row is held, so that no call starts meanwhile.
+        let Entry::Vacant(_row) = self.by_group.entry(id.to_owned()) else {
             return Err(Refused::new(Cause::GroupHasCall, id, format!("{id} has a running call")));
-        }
+        };
         self.groups.remove(id);
         self.starts.remove(id);
         Ok(())

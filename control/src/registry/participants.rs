@@ -189,6 +189,11 @@ impl CallRecord {
         self.lock().by_slot.len()
     }
 
+    /// Whether the client of this entry takes part, or is about to.
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        self.lock().by_client.contains_key(&(entry.user.clone(), entry.client.clone()))
+    }
+
     pub(crate) fn at_slot(&self, slot: Slot) -> Option<Arc<ParticipantRecord>> {
         self.lock().by_slot.get(&slot).cloned()
     }
@@ -215,7 +220,8 @@ impl CallRecord {
         }
         let key = (entry.user.clone(), entry.client.clone());
         let known = participants.by_client.get(&key).cloned();
-        let holder = participants.addresses.get(&entry.leg.rtp);
+        // Whoever asked for an address and left meanwhile holds it no more.
+        let holder = participants.addresses.get(&entry.leg.rtp).filter(|id| participants.by_id.contains_key(*id));
         if let Some(holder) = holder
             && known.as_ref().is_none_or(|known| known.id != *holder)
         {
@@ -253,7 +259,10 @@ impl CallRecord {
         old.iter().chain([&new]).for_each(|address| _ = participants.addresses.remove(address));
         participants.by_id.remove(&record.id);
         participants.by_client.remove(&(record.user.clone(), record.client.clone()));
-        if let Some(placed) = placed {
+        // The roster may have given the slot to somebody else already.
+        if let Some(placed) = placed
+            && participants.by_slot.get(&placed.slot).is_some_and(|holder| holder.id == record.id)
+        {
             participants.by_slot.remove(&placed.slot);
         }
     }
@@ -271,3 +280,6 @@ fn refused(call: &CallRecord, error: EnterError) -> Refused {
         EnterError::Left => Refused::new(Cause::ParticipantLeft, &call.id, error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

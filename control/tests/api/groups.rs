@@ -46,6 +46,30 @@ fn a_group_with_a_running_call_stays_and_a_removed_member_leaves() {
     stage.start("sip:ben@a", &ben).is_problem(403, "not-a-member");
 }
 
+/// A group is deleted or its call starts, never both.
+#[test]
+fn a_group_is_not_deleted_while_its_call_starts() {
+    let stage = Stage::new();
+    for round in 0..200 {
+        let group = format!("/v1/groups/sip%3A{round}%40a");
+        assert_eq!(stage.put(&group, json!({"model": "chat", "open": true})).status, 200);
+        let (gate, client) = (std::sync::Barrier::new(2), Client::new());
+        let (started, deleted) = std::thread::scope(|scope| {
+            let start = scope.spawn(|| {
+                gate.wait();
+                stage.post(&format!("{group}/calls"), client.body("sip:ana@a"))
+            });
+            gate.wait();
+            let deleted = stage.delete(&group);
+            (start.join().unwrap(), deleted)
+        });
+        assert!(matches!((started.status, deleted.status), (201, 409) | (404, 204)), "{started:?} {deleted:?}");
+        if started.status == 201 {
+            assert_eq!(stage.delete(&started.call()).status, 204);
+        }
+    }
+}
+
 #[test]
 fn a_disabled_group_takes_no_new_call() {
     let stage = Stage::new();
