@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use axum::{
     body::to_bytes,
-    extract::{FromRequest, FromRequestParts, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
 };
 use control_core::{Cause, Refused};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::{Face, problem::Problem};
 
@@ -26,7 +29,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Face>> for Body<T> {
 
     async fn from_request(request: Request, _: &Arc<Face>) -> Result<Self, Problem> {
         let bytes = to_bytes(request.into_body(), BODY_MAX).await.map_err(|_| {
-            Refused::new(Cause::BodyTooLarge, "body", format!("the body exceeds {BODY_MAX} bytes, or broke off"))
+            Refused::new(Cause::BodyTooLarge, "body_bytes", format!("the body exceeds {BODY_MAX} bytes, or broke off"))
         })?;
         let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
         Ok(Body(parse(bytes)?))
@@ -35,18 +38,42 @@ impl<T: DeserializeOwned> FromRequest<Arc<Face>> for Body<T> {
 
 /// Reads JSON; tells a body that is no JSON from one with a wrong field.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let detail = error.to_string();
-        // serde names the field between the first pair of backticks.
-        let subject = detail.split('`').nth(1).unwrap_or("body").to_owned();
-        let cause = match error.classify() {
-            serde_json::error::Category::Data if detail.starts_with("unknown field") => Cause::UnknownField,
-            serde_json::error::Category::Data if detail.starts_with("missing field") => Cause::MissingField,
-            serde_json::error::Category::Data => Cause::InvalidField,
-            _ => Cause::MalformedJson,
-        };
-        Refused::new(cause, subject, detail)
-    })
+    // A wrong field is found before the end is seen: whether all of it is JSON is asked by itself.
+    serde_json::from_slice::<IgnoredAny>(bytes)
+        .map_err(|error| Refused::new(Cause::MalformedJson, "body", error.to_string()))?;
+    axum::Json::from_bytes(bytes).map(|axum::Json(value)| value).map_err(|error| wrong_field(&error.body_text()))
+}
+
+/// What axum says of a wrong field: a preamble, the path to the value unless it is the body itself, and serde's message.
+fn wrong_field(text: &str) -> Refused {
+    let detail = text.split_once(": ").map_or(text, |(_, detail)| detail);
+    let starts = ["unknown field `", "missing field `", "unknown variant `", "duplicate field `", "invalid "];
+    let at = starts.iter().filter_map(|start| detail.find(start)).min().unwrap_or(0);
+    let (path, message) = detail.split_at(at);
+    let path = path.trim_end_matches(": ");
+    let cause = match message {
+        _ if message.starts_with("unknown field") => Cause::UnknownField,
+        _ if message.starts_with("missing field") => Cause::MissingField,
+        _ => Cause::InvalidField,
+    };
+    // The path ends at what was read: a missing field is named by the message alone.
+    let missing = message.split('`').nth(1).filter(|_| cause == Cause::MissingField);
+    let subject: Vec<&str> = [path].into_iter().filter(|path| !path.is_empty()).chain(missing).collect();
+    let subject = if subject.is_empty() { String::from("body") } else { subject.join(".") };
+    Refused::new(cause, subject, detail)
+}
+
+/// The ids that a path names.
+pub(super) struct Ids<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Face>> for Ids<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, face: &Arc<Face>) -> Result<Self, Problem> {
+        let ids = Path::<T>::from_request_parts(parts, face).await;
+        let Path(ids) = ids.map_err(|error| Refused::new(Cause::MalformedRequest, "path", error.body_text()))?;
+        Ok(Ids(ids))
+    }
 }
 
 /// Which page of a list.

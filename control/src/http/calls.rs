@@ -1,17 +1,13 @@
 //! Calls: started, shown, ended.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use control_core::{Cause, Refused};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     Answer, Face, Shared, answer,
-    body::{Body, Page},
+    body::{Body, Ids, Page},
     not_yet,
     participants::{EnterBody, asked, put_in},
 };
@@ -22,14 +18,16 @@ const ATTEMPTS: usize = 3;
 
 pub(super) async fn start(
     State(face): Shared,
-    Path(group): Path<String>,
+    Ids(group): Ids<String>,
     Body(body): Body<EnterBody>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    face.takes_work()?;
     let stored = face.registry.group(&group)?;
     check_type(body.kind())?;
     let entry = body.check(&face)?;
     stored.standing(&entry.user)?;
+    if !face.registry.call_of_group(&group).is_some_and(|call| call.has(&entry)) {
+        face.takes_work()?;
+    }
     let lock = face.registry.start_lock(&group);
     for _ in 0..ATTEMPTS {
         let guard = lock.lock().await;
@@ -71,7 +69,7 @@ async fn first(
     entered
 }
 
-pub(super) async fn get(State(face): Shared, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn get(State(face): Shared, Ids(id): Ids<String>) -> Answer<Json<Value>> {
     let call = face.registry.call(&id)?;
     let facts = call.media.describe().await.map_err(|error| asked(&call, error))?;
     Ok(Json(answer::described(&call, &facts)))
@@ -90,7 +88,7 @@ pub(super) async fn list(State(face): Shared, page: Page) -> Json<Value> {
     )
 }
 
-pub(super) async fn delete(State(face): Shared, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn delete(State(face): Shared, Ids(id): Ids<String>) -> Answer<StatusCode> {
     match face.registry.call(&id) {
         Ok(call) => face.registry.end(&call).await?,
         Err(refused) if refused.cause == Cause::CallEnded => {}
@@ -110,11 +108,11 @@ pub(super) struct TypeBody {
 /// Changes the type of a call. This build has normal calls only: they may stay normal.
 pub(super) async fn patch(
     State(face): Shared,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     Body(body): Body<TypeBody>,
 ) -> Answer<Json<Value>> {
     check_type(Some(&body.kind))?;
-    get(State(face), Path(id)).await
+    get(State(face), Ids(id)).await
 }
 
 fn check_type(kind: Option<&str>) -> Result<(), Refused> {

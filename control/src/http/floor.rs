@@ -1,15 +1,17 @@
 //! The floor by API.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use control_core::{Cause, Refused};
 use relay::{FloorAction, FloorResult};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Shared, body::Body, not_yet, participants::asked};
+use super::{
+    Answer, Shared,
+    body::{Body, Ids},
+    not_yet,
+    participants::asked,
+};
 
 /// What is asked of the floor.
 #[derive(Debug, Deserialize)]
@@ -35,7 +37,7 @@ const fn five() -> u8 {
 
 pub(super) async fn ask(
     State(face): Shared,
-    Path((call, participant)): Path<(String, String)>,
+    Ids((call, participant)): Ids<(String, String)>,
     Body(body): Body<FloorBody>,
 ) -> Answer<Json<Value>> {
     let call = face.registry.call(&call)?;

@@ -1,10 +1,6 @@
 //! Group documents.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use control_core::{
     Refused,
     group::{Codec, Floor, Group, Media, Member, Model},
@@ -14,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     Answer, Shared,
-    body::{Body, Page},
+    body::{Body, Ids, Page},
     not_yet,
 };
 use crate::registry::StoredGroup;
@@ -135,18 +131,18 @@ const fn ten() -> u32 {
 
 pub(super) async fn put(
     State(face): Shared,
-    Path(id): Path<String>,
+    Ids(id): Ids<String>,
     Body(document): Body<Document>,
 ) -> Answer<Json<Value>> {
     let stored = face.registry.put_group(&id, document.check()?).await?;
     Ok(Json(show(&id, &stored)))
 }
 
-pub(super) async fn get(State(face): Shared, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn get(State(face): Shared, Ids(id): Ids<String>) -> Answer<Json<Value>> {
     Ok(Json(show(&id, &face.registry.group(&id)?)))
 }
 
-pub(super) async fn delete(State(face): Shared, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn delete(State(face): Shared, Ids(id): Ids<String>) -> Answer<StatusCode> {
     face.registry.delete_group(&id)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -160,6 +156,7 @@ impl Document {
     /// The document as the rules take it; what later builds have must have its default.
     fn check(self) -> Result<Group, Refused> {
         not_yet::field("home", self.home.is_none())?;
+        not_yet::field("migration_grace_s", self.migration_grace_s == ten())?;
         not_yet::field("floor.audio_cut_in", !self.floor.audio_cut_in)?;
         not_yet::field("floor.dual_floor", !self.floor.dual_floor)?;
         not_yet::field("media.ssrc", self.media.ssrc == "assigned")?;

@@ -1,14 +1,11 @@
 //! A participant's leg: refreshed, or replaced.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde_json::Value;
 
 use super::{
     Answer, Shared,
-    body::Body,
+    body::{Body, Ids},
     participants::{LegBody, put_in},
 };
 use crate::registry::Entry;
@@ -16,7 +13,7 @@ use crate::registry::Entry;
 /// The same client on the leg of the body; media goes on from the last packet that went to the old one.
 pub(super) async fn replace(
     State(face): Shared,
-    Path((call, participant)): Path<(String, String)>,
+    Ids((call, participant)): Ids<(String, String)>,
     Body(body): Body<LegBody>,
 ) -> Answer<Json<Value>> {
     let call = face.registry.call(&call)?;

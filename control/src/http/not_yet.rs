@@ -1,9 +1,9 @@
 //! What API v1 has and this build does not yet: said by name, never a silent no.
 
-use axum::{extract::Path, http::Uri};
+use axum::http::Uri;
 use control_core::{Cause, Refused};
 
-use super::problem::Problem;
+use super::{body::Ids, problem::Problem};
 
 /// First parts of paths below `/v1` that later builds have.
 const KINDS: [&str; 6] = ["users", "partners", "authorizations", "affiliations", "migrations", "events"];
@@ -13,11 +13,11 @@ pub(super) async fn path(uri: Uri) -> Problem {
     later(uri.path())
 }
 
-pub(super) async fn path_below(Path((kind, _)): Path<(String, String)>, uri: Uri) -> Problem {
+pub(super) async fn path_below(Ids((kind, _)): Ids<(String, String)>, uri: Uri) -> Problem {
     by_kind(&kind, &uri)
 }
 
-pub(super) async fn path_below_v1(Path(kind): Path<String>, uri: Uri) -> Problem {
+pub(super) async fn path_below_v1(Ids(kind): Ids<String>, uri: Uri) -> Problem {
     by_kind(&kind, &uri)
 }
 

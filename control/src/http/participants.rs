@@ -2,23 +2,19 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use control_core::{Cause, Refused, group::check_id};
-use relay::call::AskError;
+use relay::{ParticipantFacts, call::AskError};
 use relay_core::{Millis, Slot, Ssrc, late_entry::ResumePoint, roster::Leg};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Answer, Face, Shared, answer,
-    body::{Body, Page},
+    body::{Body, Ids, Page},
     not_yet,
 };
-use crate::registry::{CallRecord, Entry};
+use crate::registry::{CallRecord, Entry, ParticipantRecord, Placed};
 
 /// Resume points of one entry: SSRCs that a client can have heard within any retention.
 pub(super) const RESUME_MAX: usize = 64;
@@ -85,23 +81,22 @@ const fn five() -> u8 {
 
 pub(super) async fn enter(
     State(face): Shared,
-    Path(call): Path<String>,
+    Ids(call): Ids<String>,
     Body(body): Body<EnterBody>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    face.takes_work()?;
     let call = face.registry.call(&call)?;
     if body.kind.is_some() {
         return Err(Refused::new(Cause::UnknownField, "type", "type belongs to the start of a call").into());
     }
     let entry = body.check(&face)?;
+    if !call.has(&entry) {
+        face.takes_work()?;
+    }
     let (document, is_new) = put_in(&face, &call, entry).await?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(document)))
 }
 
-pub(super) async fn leave(
-    State(face): Shared,
-    Path((call, participant)): Path<(String, String)>,
-) -> Answer<StatusCode> {
+pub(super) async fn leave(State(face): Shared, Ids((call, participant)): Ids<(String, String)>) -> Answer<StatusCode> {
     let left = match face.registry.call(&call) {
         Ok(call) => face.registry.leave(&call, &participant).await,
         // A call that has ended has taken its participants along.
@@ -115,7 +110,7 @@ pub(super) async fn leave(
     }
 }
 
-pub(super) async fn list(State(face): Shared, Path(call): Path<String>, page: Page) -> Answer<Json<Value>> {
+pub(super) async fn list(State(face): Shared, Ids(call): Ids<String>, page: Page) -> Answer<Json<Value>> {
     let call = face.registry.call(&call)?;
     let after = match page.after.as_deref().map(str::parse) {
         None => None,
@@ -125,34 +120,36 @@ pub(super) async fn list(State(face): Shared, Path(call): Path<String>, page: Pa
             return Err(Refused::new(Cause::InvalidField, "after", detail).into());
         }
     };
-    let facts = call.media.participants(after, page.limit + 1).await.map_err(|error| asked(&call, error))?;
+    let mut facts = call.media.participants(after, page.limit + 1).await.map_err(|error| asked(&call, error))?;
+    // Whoever is about to leave is not shown, and does not end the list either.
+    let more = facts.len() > page.limit;
+    facts.truncate(page.limit);
+    let next = facts.last().filter(|_| more).map(|facts| facts.slot.0.to_string());
     let mut rows = Vec::with_capacity(facts.len());
     for facts in facts {
         let Some(record) = call.at_slot(facts.slot) else { continue };
         let Ok(placed) = face.registry.placed(&call, &record.id).await else { continue };
-        rows.push((facts, record, placed));
+        rows.push(shown(&facts, &record, &placed));
     }
-    Ok(page.of(
-        rows,
-        |(facts, ..)| facts.slot.0.to_string(),
-        |(facts, record, placed)| {
-            let dropped: serde_json::Map<_, _> =
-                facts.dropped.iter().map(|(cause, number)| ((*cause).to_owned(), json!(number))).collect();
-            json!({
-                "participant": record.id,
-                "user": record.user,
-                "client": record.client,
-                "leg": {"udp": {
-                    "rtp": placed.asked.leg.rtp.to_string(),
-                    "floor": placed.asked.leg.floor.map(|floor| floor.to_string()),
-                }, "audio_ssrc": placed.ssrc.0},
-                "entered": answer::date(record.entered),
-                "floor_confirmed": facts.floor_confirmed,
-                "packets_sent": facts.sent,
-                "dropped": dropped,
-            })
-        },
-    ))
+    Ok(Json(json!({"items": rows, "next": next})))
+}
+
+fn shown(facts: &ParticipantFacts, record: &ParticipantRecord, placed: &Placed) -> Value {
+    let dropped: serde_json::Map<_, _> =
+        facts.dropped.iter().map(|(cause, number)| ((*cause).to_owned(), json!(number))).collect();
+    json!({
+        "participant": record.id,
+        "user": record.user,
+        "client": record.client,
+        "leg": {"udp": {
+            "rtp": placed.asked.leg.rtp.to_string(),
+            "floor": placed.asked.leg.floor.map(|floor| floor.to_string()),
+        }, "audio_ssrc": placed.ssrc.0},
+        "entered": answer::date(record.entered),
+        "floor_confirmed": facts.floor_confirmed,
+        "packets_sent": facts.sent,
+        "dropped": dropped,
+    })
 }
 
 /// Enters a checked entry and shows the answer. True if it is a new participant.
@@ -188,7 +185,8 @@ impl EnterBody {
         let leg = self.leg.ok_or_else(|| missing("leg"))?.check(face)?;
         if self.resume.len() > RESUME_MAX {
             let detail = format!("{} resume points exceed {RESUME_MAX}", self.resume.len());
-            return Err(Refused::new(Cause::InvalidField, "resume", detail).advise("name each SSRC once"));
+            let advice = "name each SSRC once, and only those heard within retention_ms";
+            return Err(Refused::new(Cause::LimitReached, "resume", detail).advise(advice));
         }
         if self.expires_s > EXPIRES_S_MAX {
             let detail = format!("expires_s is {}, not 0 to {EXPIRES_S_MAX}", self.expires_s);

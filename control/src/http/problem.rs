@@ -56,7 +56,7 @@ impl IntoResponse for Problem {
         if matches!(self.status, 429 | 503) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
-        if cause == Cause::LimitReached {
+        if matches!(cause, Cause::LimitReached | Cause::BodyTooLarge) {
             response.extensions_mut().insert(LimitReached(subject));
         }
         response

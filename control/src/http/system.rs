@@ -15,6 +15,18 @@ use serde_json::{Value, json};
 use super::{Face, Shared, body, participants};
 use crate::registry::{ENDED_MAX, GROUPS_MAX};
 
+/// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
+const LIMITS: [(&str, u64); 8] = [
+    ("groups", GROUPS_MAX as u64),
+    ("members", group::MEMBERS_MAX as u64),
+    ("participants", group::PARTICIPANTS_MAX as u64),
+    ("queue", group::QUEUE_MAX as u64),
+    ("retention_ms", group::RETENTION_MS_MAX as u64),
+    ("resume", participants::RESUME_MAX as u64),
+    ("body_bytes", body::BODY_MAX as u64),
+    ("ended", ENDED_MAX as u64),
+];
+
 pub(super) async fn healthz() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
@@ -38,17 +50,7 @@ pub(super) async fn system(State(face): Shared) -> Json<Value> {
     for limit in relay.limits() {
         limits.insert(limit.name, json!({"value": limit.value, "counter": format!("carryover_{}", limit.counter)}));
     }
-    let own: [(&str, u64); 8] = [
-        ("groups", GROUPS_MAX as u64),
-        ("members", group::MEMBERS_MAX as u64),
-        ("participants", group::PARTICIPANTS_MAX.into()),
-        ("queue", group::QUEUE_MAX.into()),
-        ("retention_ms", group::RETENTION_MS_MAX.into()),
-        ("resume", participants::RESUME_MAX as u64),
-        ("body_bytes", body::BODY_MAX as u64),
-        ("ended", ENDED_MAX as u64),
-    ];
-    for (name, value) in own {
+    for (name, value) in LIMITS {
         limits.insert(name, json!({"value": value, "counter": refused}));
     }
     Json(json!({
@@ -80,9 +82,8 @@ impl Face {
             let labels = vec![("status", class.to_owned())];
             all.push(Metric { name: "http_answers_total", help: "HTTP answers by status class.", labels, value });
         }
-        let mut refused: Vec<(String, u64)> =
-            counters.refused.iter().map(|row| (row.key().clone(), *row.value())).collect();
-        refused.sort();
+        let mut refused: BTreeMap<String, u64> = LIMITS.iter().map(|(name, _)| ((*name).to_owned(), 0)).collect();
+        refused.extend(counters.refused.iter().map(|row| (row.key().clone(), *row.value())));
         for (limit, value) in refused {
             let labels = vec![("limit", limit)];
             let help = "Requests refused because a limit is reached, by limit.";

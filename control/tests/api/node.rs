@@ -18,6 +18,10 @@ fn the_node_tells_what_it_is() {
         assert!(system["limits"][limit]["value"].as_u64().is_some_and(|value| value > 0), "{limit}");
     }
     let metrics = stage.get("/metrics");
+    for (limit, shown) in system["limits"].as_object().unwrap() {
+        let counter = shown["counter"].as_str().unwrap();
+        assert!(metrics.body.as_str().unwrap().contains(&format!("\n{counter}")), "{limit}: {counter} is not counted");
+    }
     assert!(metrics.head.contains("text/plain"));
     let text = metrics.body.as_str().unwrap();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -41,6 +45,10 @@ fn a_draining_node_takes_nothing_new_and_lets_calls_go_on() {
         let enter = stage.post(&format!("{}/participants", started.call()), ben.body("sip:ben@a"));
         enter.is_problem(503, "draining");
         assert_eq!(stage.get(&started.call()).status, 200, "the running call goes on");
+        let moved = Client::new();
+        assert_eq!(stage.start("sip:ana@a", &moved).status, 200, "who takes part may change its leg");
+        let back = stage.post(&format!("{}/participants", started.call()), ana.body("sip:ana@a"));
+        assert_eq!((back.status, back.participant()), (200, started.participant()));
         assert_eq!(stage.delete(&started.call()).status, 204);
     });
     stage.drain(Duration::ZERO);

@@ -33,6 +33,19 @@ fn bodies_are_json_of_known_fields() {
     misspelt.is_problem(422, "unknown-field");
     assert_eq!(misspelt.text("subject"), "menbers");
     put("{\"model\": \"chat\", \"floor\": {\"max_burst_s\": 0}}").is_problem(422, "invalid-field");
+    put("{\"menbers\": [").is_problem(400, "malformed-json");
+    put("{\"model\": \"party\"").is_problem(400, "malformed-json");
+    for (body, field) in [
+        (r#"{"model": "party"}"#, "model"),
+        (r#"{"model": "chat", "floor": {"max_burst_s": "long"}}"#, "floor.max_burst_s"),
+        (r#"{"model": "chat", "floor": {"max_burst_s": -1}}"#, "floor.max_burst_s"),
+        (r#"{"model": "chat", "floor": {"burst": 1}}"#, "floor.burst"),
+        (r#"{"model": "chat", "members": [{"user": "a"}, {"usr": "b"}]}"#, "members[1].usr"),
+        (r#"{"model": "chat", "members": [{"user": "a"}, {"priority": 1}]}"#, "members[1].user"),
+    ] {
+        let answer = put(body);
+        assert_eq!((answer.status, answer.text("subject").as_str()), (422, field), "{answer:?}");
+    }
     put(&format!("{{\"model\": \"chat\", \"x\": \"{}\"}}", "y".repeat(1 << 20))).is_problem(413, "body-too-large");
     let edge = (1 << 20) - "{\"model\": \"chat\"}".len();
     assert!(put(&format!("{{\"model\": \"chat\"}}{}", " ".repeat(edge))).status < 300);
@@ -41,6 +54,21 @@ fn bodies_are_json_of_known_fields() {
     stage.ask("POST", &format!("{GROUP}/calls"), &[], None).is_problem(415, "unsupported-media-type");
     let with_charset = [("content-type", "application/json; charset=utf-8")];
     assert!(stage.ask("PUT", GROUP, &with_charset, Some("{\"model\": \"chat\"}")).status < 300);
+}
+
+/// What the framework itself refuses is a problem document too.
+#[test]
+fn every_error_is_a_problem_document() {
+    let stage = Stage::new();
+    let json = [("content-type", "application/json")];
+    stage.get("/v1/groups/%FF").is_problem(400, "malformed-request");
+    stage.get("/v1/users/%FF").is_problem(400, "malformed-request");
+    stage.ask("POST", "/v1/groups/%FF/calls", &json, Some("{}")).is_problem(400, "malformed-request");
+    stage.delete("/v1/calls/1/participants/%C3%28").is_problem(400, "malformed-request");
+    stage.get("/v1/calls?limit=x").is_problem(400, "malformed-request");
+    let wrong = stage.ask("PATCH", "/v1/groups", &json, Some("{}"));
+    wrong.is_problem(405, "method-not-allowed");
+    assert!(wrong.head.contains("allow: get"), "{}", wrong.head);
 }
 
 #[test]
@@ -102,6 +130,7 @@ fn what_later_builds_have_says_not_yet() {
         assert_eq!(answer.text("subject"), path);
     };
     not_yet("home", json!("b.example"));
+    not_yet("migration_grace_s", json!(20));
     not_yet("floor.audio_cut_in", json!(true));
     not_yet("floor.dual_floor", json!(true));
     not_yet("media.ssrc", json!("learned"));
@@ -137,7 +166,9 @@ fn limits_of_one_entry_have_two_sides() {
     };
     let points = |count: u32| json!((0..count).map(|ssrc| json!({"ssrc": ssrc, "sequence": 1})).collect::<Vec<_>>());
     assert!(enter("resume", points(64)).status < 300);
-    enter("resume", points(65)).is_problem(422, "invalid-field");
+    let full = enter("resume", points(65));
+    full.is_problem(429, "limit-reached");
+    assert_eq!(full.text("subject"), "resume");
     assert!(enter("expires_s", json!(86_400)).status < 300);
     assert!(enter("expires_s", json!(0)).status < 300);
     enter("expires_s", json!(86_401)).is_problem(422, "invalid-field");
