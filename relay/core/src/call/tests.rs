@@ -267,8 +267,9 @@ fn words(datagram: &[u8]) -> String {
     let Some(Ok(Item::Packet(packet))) = message::read(datagram).next() else { panic!("not a floor message") };
     let mark = if packet.acknowledge { "!" } else { "" };
     match packet.message {
-        Message::Taken { granted_party, message_sequence_number, .. } => {
-            format!("taken({}){mark} {message_sequence_number}", granted_party.unwrap_or("-"))
+        Message::Taken { granted_party, message_sequence_number, may_request, .. } => {
+            let listen = if may_request == Some(false) { " listen only" } else { "" };
+            format!("taken({}){mark} {message_sequence_number}{listen}", granted_party.unwrap_or("-"))
         }
         Message::Idle { message_sequence_number, .. } => format!("idle{mark} {message_sequence_number}"),
         Message::Granted { duration_s, .. } => format!("granted {duration_s}"),

@@ -307,3 +307,13 @@ fn a_packet_that_retention_lets_go_of_before_everybody_had_it_is_counted_for_eac
     world.pump(usize::MAX);
     assert_eq!((world.heard(BEN), world.call.counters().overrun), (alloc::vec![(ANA.into(), 2)], 2));
 }
+
+#[test]
+fn who_may_only_listen_is_told_so_and_denied() {
+    let mut world = three(settings());
+    world.request(0, ANA, 0);
+    world.enter(3, Participant { receive_only: true, ..participant("sip:leo@a", 4000) });
+    world.request(3, 4000, 5);
+    assert_eq!(world.told(4000), ["taken(sip:ana@a)! 1 listen only", "deny 5"]);
+    assert!(!world.facts[&Slot(3)].floor.may_request);
+}
