@@ -206,6 +206,8 @@ impl Calls {
                 }
                 Output::Entered { entry, facts, .. } => {
                     outgoing.flush_floor(sockets, counters);
+                    // Whoever is answered may read the status row at once: it is no older than the answer.
+                    running.publish(counters);
                     if let Some(reply) = running.expecting.remove(&entry) {
                         // Whoever asked may have given up waiting; its withdrawal is on the way.
                         _ = reply.send(facts);
@@ -213,6 +215,7 @@ impl Calls {
                 }
                 Output::Answer { token, answer } => {
                     outgoing.flush_floor(sockets, counters);
+                    running.publish(counters);
                     if let Some(reply) = running.asking.remove(&token) {
                         _ = reply.send(answer);
                     }

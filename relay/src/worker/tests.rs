@@ -1,10 +1,14 @@
 //! A worker without its thread: the test is the thread, so what lies between two of its steps is no matter of luck.
 
-use relay_core::{Ssrc, late_entry::Facts, roster};
+use relay_core::{Slot, Ssrc, call::Action, late_entry::Facts, roster};
 use relay_table::{Limits, Table, Writer, table};
 
 use super::*;
-use crate::{CallSettings, Config, mail::Opening, status::StatusWords};
+use crate::{
+    CallSettings, Config,
+    mail::Opening,
+    status::{Snapshot, StatusReader, StatusWords},
+};
 
 struct Stage {
     worker: Worker,
@@ -15,6 +19,19 @@ struct Stage {
 struct Held {
     writer: Writer<Participant>,
     row: Row,
+    status: StatusReader,
+}
+
+/// Whoever waits for an answer: reads the status row in the moment in which the answer wakes it.
+struct Waiting {
+    status: StatusReader,
+    talker: std::sync::Mutex<Option<Slot>>,
+}
+
+impl std::task::Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        *self.talker.lock().expect("nobody panics here") = Snapshot::read(&self.status).talker;
+    }
 }
 
 impl Stage {
@@ -31,11 +48,11 @@ impl Stage {
     fn open(&self) -> Held {
         let writer = self.table.open(0, 10).expect("a row is free");
         let row = writer.row();
-        let (status, _) = StatusWords::new();
+        let (status, reader) = StatusWords::new();
         let settings = CallSettings::default().for_core();
         let opening = Opening { row, id: Arc::from("call"), settings, floor_ssrc: Ssrc(1), status };
         self.post(Mail::Open(Box::new(opening)));
-        Held { writer, row }
+        Held { writer, row, status: reader }
     }
 
     fn post(&self, mail: Mail) {
@@ -128,4 +145,21 @@ fn the_age_of_the_floor_grows_while_nothing_happens() {
     while stage.describe(call.row).expect("the call runs").floor.since == first {
         assert!(begin.elapsed() < std::time::Duration::from_secs(5), "it stands at {first:?}");
     }
+}
+
+#[test]
+fn the_status_row_is_no_older_than_an_answer() {
+    let mut stage = Stage::new();
+    let mut call = stage.open();
+    let _entering = [stage.enter(&mut call, 0), stage.enter(&mut call, 1)];
+    stage.worker.attend();
+    let (reply, mut answer) = oneshot::channel();
+    stage.post(Mail::Ask { row: call.row, slot: Slot(1), entry: 2, action: Action::Request(0), reply });
+    let waiting = Arc::new(Waiting { status: call.status, talker: std::sync::Mutex::default() });
+    let waker = std::task::Waker::from(Arc::clone(&waiting));
+    assert!(std::pin::pin!(&mut answer).poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    stage.worker.attend();
+    while stage.worker.calls.work() {}
+    assert!(answer.try_recv().is_ok());
+    assert_eq!(*waiting.talker.lock().expect("nobody panics here"), Some(Slot(1)));
 }
