@@ -77,3 +77,17 @@ async fn a_hang_time_that_ran_out_before_somebody_entered_ends_no_call() {
     registry.end_at(&call, call.media.epoch()).await.unwrap();
     assert!(registry.has_ended(&call.id));
 }
+
+#[tokio::test]
+async fn the_node_keeps_so_many_groups_and_one_that_goes_makes_room() {
+    let (registry, _call) = stage().await;
+    for number in 1..GROUPS_MAX {
+        registry.put_group(&format!("sip:{number}@a"), group()).await.unwrap();
+    }
+    let full = registry.put_group("sip:more@a", group()).await;
+    let refused = full.err().expect("one more is too many");
+    assert_eq!((refused.cause, refused.subject.as_str()), (control_core::Cause::LimitReached, "groups"));
+    registry.put_group("sip:1@a", Group { enabled: false, ..group() }).await.unwrap();
+    registry.delete_group("sip:2@a").unwrap();
+    registry.put_group("sip:more@a", group()).await.unwrap();
+}

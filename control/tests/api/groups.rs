@@ -106,3 +106,17 @@ fn a_full_call_names_its_limit() {
     let metrics = metrics.body.as_str().unwrap();
     assert!(metrics.contains("carryover_refused_total{limit=\"participants\"} 1"), "{metrics}");
 }
+
+#[test]
+fn new_settings_reach_the_running_call_with_its_next_burst() {
+    let stage = Stage::new();
+    let (ana, ben) = (Client::new(), Client::new());
+    let (started, _entered) = (stage.start("sip:ana@a", &ana), stage.start("sip:ben@a", &ben));
+    let floor = format!("{}/floor", started.participant());
+    let granted = |stage: &Stage| stage.post(&floor, json!({"action": "request"})).body["duration_s"].clone();
+    assert_eq!(granted(&stage), 30);
+    stage.put_group(json!({"floor": {"max_burst_s": 7}}));
+    assert_eq!(granted(&stage), 30, "this burst began before");
+    stage.post(&floor, json!({"action": "release"}));
+    assert_eq!(granted(&stage), 7);
+}
