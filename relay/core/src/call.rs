@@ -241,8 +241,6 @@ pub struct Counters {
     pub misdirected: u64,
     /// Participants entered, replaced legs included.
     pub entered: u64,
-    /// Floor messages handed out.
-    pub floor_messages: u64,
     /// Media that does not leave, by `Drop::index`.
     pub dropped: [u64; Drop::COUNT],
 }
@@ -359,12 +357,21 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     fn seat(&self, slot: Slot) -> Option<&Seat> {
-        self.seats.get(slot.index())?.as_deref()
+        at(&self.seats, slot)
     }
 
     fn seat_mut(&mut self, slot: Slot) -> Option<&mut Seat> {
-        self.seats.get_mut(slot.index())?.as_deref_mut()
+        at_mut(&mut self.seats, slot)
     }
+}
+
+/// The seats alone, for who works on the rest of the call meanwhile.
+fn at(seats: &[Option<alloc::boxed::Box<Seat>>], slot: Slot) -> Option<&Seat> {
+    seats.get(slot.index())?.as_deref()
+}
+
+fn at_mut(seats: &mut [Option<alloc::boxed::Box<Seat>>], slot: Slot) -> Option<&mut Seat> {
+    seats.get_mut(slot.index())?.as_deref_mut()
 }
 
 impl Settings {

@@ -68,7 +68,7 @@ impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
             self.serve_newcomers();
         }
         while let Some((at, slot, alarm)) = self.alarms.first().filter(|(at, ..)| *at <= self.now) {
-            let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) else {
+            let Some(seat) = super::at_mut(&mut self.seats, slot) else {
                 self.alarms.due.remove(&(at, slot, alarm));
                 continue;
             };
@@ -94,7 +94,7 @@ impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
     }
 
     pub(super) fn set_alarm(&mut self, slot: Slot, alarm: Alarm, at: Option<Time>) {
-        if let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) {
+        if let Some(seat) = super::at_mut(&mut self.seats, slot) {
             self.alarms.set(slot, alarm, &mut seat.alarms, at);
         }
     }

@@ -152,8 +152,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         for at in 0..self.seats.len() {
             let slot = Slot(at as u32);
             if Some(slot) == except {
-                if let Some(seat) = self.seats.get_mut(at).and_then(|seat| seat.as_deref_mut()) {
-                    seat.told = self.version;
+                let version = self.version;
+                if let Some(seat) = self.seat_mut(slot) {
+                    seat.told = version;
                 }
                 continue;
             }

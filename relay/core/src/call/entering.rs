@@ -1,6 +1,6 @@
 //! How a participant comes into a call, changes its leg, and goes: always by the same way, late entry.
 
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::{Call, Seat, alarm::Alarm, telling::Note, work::Work};
@@ -11,10 +11,7 @@ use crate::{
         general::{self, State},
         participant,
     },
-    late_entry::{
-        newcomer::Newcomer,
-        plan::{Plan, Skip},
-    },
+    late_entry::{newcomer::Newcomer, plan::Plan},
     roster,
 };
 
@@ -32,7 +29,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let before = self.outbox.len();
         self.set_up_or_ask(slot, implicit);
         self.welcome(slot, before, implicit);
-        self.begin(slot, plan);
+        let newcomer = Newcomer::new(plan, &self.kept, self.now);
+        self.serve_from(slot, newcomer);
     }
 
     /// A participant's leg is replaced: same participant, same floor, same place in the queue; media from its resume points,
@@ -47,11 +45,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let goes_on = match (plan, old.newcomer.take()) {
             (Some(plan), _) => Newcomer::new(plan, &self.kept, self.now),
             (None, Some(newcomer)) => newcomer.restart(&self.kept, self.now),
-            (None, None) => {
-                let own = self.voices.iter().filter(|(_, voice)| voice.user == who.user);
-                let skips: Vec<Skip> = own.map(|(ssrc, _)| Skip::Own(*ssrc)).collect();
-                Newcomer::new(Plan { start: next, skips, missed: vec![] }, &self.kept, self.now)
-            }
+            (None, None) => Newcomer::new(Plan::from(next, &who.user, &self.voices), &self.kept, self.now),
         };
         let seat = Seat {
             floor: old.floor,
@@ -112,11 +106,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
     }
 
-    fn begin(&mut self, slot: Slot, plan: Plan) {
-        let newcomer = Newcomer::new(plan, &self.kept, self.now);
-        self.serve_from(slot, newcomer);
-    }
-
     /// Retained media follows, as far as it may leave at once, then the answer to control.
     fn serve_from(&mut self, slot: Slot, newcomer: Newcomer) {
         self.counters.entered += 1;
@@ -167,7 +156,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         if let Some(place) = self.seats.get_mut(slot.index()) {
             *place = Some(Box::new(seat));
         }
-        self.note_own(slot);
     }
 
     /// Takes a leg out of everything that could still send to it. Answers the first packet that it was not given.

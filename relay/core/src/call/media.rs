@@ -143,7 +143,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 let user = self.seats.get(slot.index())?.as_ref()?.who.user.clone();
                 // A newcomer that begins to talk while it is still served from retention does not hear itself there.
                 for newcomer in &self.newcomers {
-                    if let Some(seat) = self.seats.get_mut(newcomer.index()).and_then(|seat| seat.as_deref_mut())
+                    if let Some(seat) = super::at_mut(&mut self.seats, *newcomer)
                         && seat.who.user == user
                         && let Some(newcomer) = seat.newcomer.as_deref_mut()
                     {
@@ -225,7 +225,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         let Some((_, own)) = &self.own else { return };
         for slot in own {
-            if let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut())
+            if let Some(seat) = super::at_mut(&mut self.seats, *slot)
                 && seat.live_from.is_some()
             {
                 seat.own_since += 1;

@@ -37,7 +37,7 @@ const NOT_QUEUED: u8 = 254;
 impl<A: Copy + From<SocketAddr>> Call<A> {
     /// Writes `note` and answers its length; 0 if the participant takes floor messages by API only.
     pub(super) fn write_note(&mut self, slot: Slot, note: Note) -> usize {
-        let Some(seat) = self.seats.get(slot.index()).and_then(|seat| seat.as_deref()) else { return 0 };
+        let Some(seat) = super::at(&self.seats, slot) else { return 0 };
         if seat.who.leg.floor.is_none() {
             return 0;
         }
@@ -69,9 +69,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let version = self.version;
         let indicator = self.indicator();
         let (privacy, ssrc) = (self.settings.privacy, self.floor_ssrc);
-        let talker = holder.and_then(|holder| self.seats.get(holder.index())?.as_deref());
+        let talker = holder.and_then(|holder| self.seat(holder));
         let talker = talker.map(|seat| (seat.who.user.clone(), seat.who.audio_ssrc));
-        let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) else { return 0 };
+        let Some(seat) = super::at_mut(&mut self.seats, slot) else { return 0 };
         let changed = seat.told != version;
         seat.told = version;
         if holder == Some(slot) || seat.who.leg.floor.is_none() {

@@ -66,7 +66,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 Chosen::Floor(slot, length) => {
                     let address = self.seat(slot).and_then(|seat| seat.who.leg.floor);
                     let (Some(to), true) = (address.map(A::from), length > 0) else { continue };
-                    self.counters.floor_messages += 1;
                     return Output::Floor { to, message: self.datagram.get(..length).unwrap_or(&[]) };
                 }
                 Chosen::Distribute(order, epoch, places) => {
@@ -192,7 +191,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// Fills `orders` with what may leave now towards a newcomer. If nothing may, it is spliced, or waits.
     fn fill(&mut self, slot: Slot) -> bool {
         self.orders.clear();
-        let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) else { return false };
+        let Some(seat) = super::at_mut(&mut self.seats, slot) else { return false };
         let Some(newcomer) = seat.newcomer.as_deref_mut() else { return false };
         while self.orders.len() < SHARE {
             let Some(order) = newcomer.advance(&self.kept, self.now) else { break };
@@ -221,7 +220,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let from = self.kept.end();
         self.newcomers.retain(|newcomer| *newcomer != slot);
         self.set_alarm(slot, Alarm::Withhold, None);
-        if let Some(seat) = self.seats.get_mut(slot.index()).and_then(|seat| seat.as_deref_mut()) {
+        if let Some(seat) = super::at_mut(&mut self.seats, slot) {
             seat.newcomer = None;
             seat.live_from = Some(from);
             seat.own_since = 0;

@@ -43,8 +43,7 @@ impl Plan {
         running: Option<Order>,
         entry_from: Time,
     ) -> Plan {
-        let own = voices.iter().filter(|(_, voice)| &*voice.user == user).map(|(ssrc, _)| Skip::Own(*ssrc));
-        let mut plan = Plan { start: kept.end(), skips: own.collect(), missed: Vec::new() };
+        let mut plan = Plan::from(kept.end(), user, voices);
         let mut named = false;
         for point in resume {
             let Some(voice) = voices.get(&point.ssrc) else { continue };
@@ -56,6 +55,12 @@ impl Plan {
             plan.start = kept.from(began).find(recent).map_or(kept.end(), |(order, _)| order);
         }
         plan
+    }
+
+    /// Everything from `start` on but the user's own.
+    pub fn from(start: Order, user: &str, voices: &BTreeMap<Ssrc, Voice>) -> Plan {
+        let own = voices.iter().filter(|(_, voice)| &*voice.user == user).map(|(ssrc, _)| Skip::Own(*ssrc));
+        Plan { start, skips: own.collect(), missed: Vec::new() }
     }
 
     /// Whether the newcomer gets this packet.
