@@ -88,6 +88,7 @@ counters! {
     floor_malformed "datagrams_dropped_total" ("cause", "floor-malformed") "Datagrams that did not belong, by cause.";
     floor_skipped "datagrams_dropped_total" ("cause", "floor-unknown") "Datagrams that did not belong, by cause.";
     floor_rate "floor_messages_dropped_total" ("limit", "floor.messages_per_s") "Floor messages beyond a leg's rate.";
+    misdirected "datagrams_dropped_total" ("cause", "floor-misdirected") "Datagrams that did not belong, by cause.";
     rtcp_stranger "datagrams_dropped_total" ("cause", "rtcp-stranger") "Datagrams that did not belong, by cause.";
     rtcp_malformed "datagrams_dropped_total" ("cause", "rtcp-malformed") "Datagrams that did not belong, by cause.";
     drop_no_permission "media_dropped_total" ("cause", "no-permission") "Media of bound legs that does not leave, by cause.";

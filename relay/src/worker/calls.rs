@@ -58,6 +58,8 @@ struct Running {
     id: Arc<str>,
     call: call::Call<Address>,
     epoch: u64,
+    /// Participants that the gauge of the worker holds for this call.
+    participants: usize,
     /// Who waits for the facts of an entry.
     expecting: HashMap<u64, oneshot::Sender<Facts>>,
     asking: HashMap<u64, oneshot::Sender<Answer>>,
@@ -142,17 +144,18 @@ impl Calls {
     pub(super) fn looked(&mut self, row: Row, look: Look) {
         let index = row.index();
         if look.closed {
-            if self.running.get_mut(index).is_some_and(|running| running.take().is_some()) {
+            if let Some(mut running) = self.running.get_mut(index).and_then(Option::take) {
+                running.count_participants(&self.counters);
                 self.counters.calls.set(self.counters.calls.read().saturating_sub(1));
             }
-            return self.count_participants();
+            return;
         }
         if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
             running.epoch = look.epoch.number();
+            running.count_participants(&self.counters);
             if self.step(index) {
                 self.mark(index);
             }
-            self.count_participants();
         }
     }
 
@@ -242,11 +245,6 @@ impl Calls {
         running.publish(counters);
         more
     }
-
-    fn count_participants(&self) {
-        let here = self.running.iter().flatten().map(|running| running.call.participants() as u64).sum();
-        self.counters.participants.set(here);
-    }
 }
 
 /// Tells control. An event that does not fit comes again; one that nobody waits for any more is of no use.
@@ -265,6 +263,12 @@ impl Running {
             self.scheduled = Some(at);
             wakes.push(Reverse((at, index)));
         }
+    }
+
+    /// Brings the gauge of participants up to date: by what changed here, whatever other calls there are.
+    fn count_participants(&mut self, counters: &Counters) {
+        let before = std::mem::replace(&mut self.participants, self.call.participants());
+        counters.participants.set(counters.participants.read() + self.participants as u64 - before as u64);
     }
 
     /// Publishes the status row and adds what the call counted since.
@@ -288,6 +292,7 @@ impl Running {
         counters.overtaken.add(now.overtaken - before.overtaken);
         counters.unconfirmed.add(now.unconfirmed - before.unconfirmed);
         counters.unheeded.add(now.unheeded - before.unheeded);
+        counters.misdirected.add(now.misdirected - before.misdirected);
         counters.entered.add(now.entered - before.entered);
         let dropped = [
             &counters.drop_no_permission,

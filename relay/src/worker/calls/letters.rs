@@ -64,6 +64,7 @@ impl Calls {
             id: opening.id,
             call: Call::new(opening.settings, opening.floor_ssrc),
             epoch: 0,
+            participants: 0,
             expecting: HashMap::new(),
             asking: HashMap::new(),
             next_token: 0,
