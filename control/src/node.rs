@@ -142,29 +142,12 @@ async fn follow(mut events: mpsc::Receiver<Event>, registry: Arc<Registry>) {
 
 #[cfg(test)]
 mod tests {
-    use control_core::group::{Codec, Floor, Group, Media, Model};
+    use control_core::group::{Group, Model};
 
     use super::*;
 
     fn group() -> Group {
-        let codec = Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: String::new() };
-        Group {
-            model: Model::Chat,
-            members: Vec::new(),
-            open: true,
-            enabled: true,
-            migration_grace_s: 10,
-            floor: Floor { queueing: true, max_burst_s: 30, hang_time_s: 0, privacy: false },
-            media: Media {
-                codecs: vec![codec],
-                retention_ms: 10_000,
-                entry_ms: 200,
-                packets_per_s: 200,
-                bytes_per_s: 65_536,
-            },
-            participants_max: 10,
-            queue_max: 16,
-        }
+        Group { open: true, ..Group::new(Model::Chat) }
     }
 
     /// A hang time that ran out before somebody entered releases nothing.

@@ -134,7 +134,41 @@ impl Members {
     }
 }
 
+impl Default for Floor {
+    fn default() -> Floor {
+        Floor { queueing: true, max_burst_s: 30, hang_time_s: 30, privacy: false }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Media {
+        let codec = Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: "octet-align=1".into() };
+        Media {
+            codecs: Vec::from([codec]),
+            retention_ms: 10_000,
+            entry_ms: 200,
+            packets_per_s: 200,
+            bytes_per_s: 65_536,
+        }
+    }
+}
+
 impl Group {
+    /// A closed group without members, with the defaults of API v1.
+    pub fn new(model: Model) -> Group {
+        Group {
+            model,
+            members: Vec::new(),
+            open: false,
+            enabled: true,
+            migration_grace_s: 10,
+            floor: Floor::default(),
+            media: Media::default(),
+            participants_max: 2000,
+            queue_max: 16,
+        }
+    }
+
     /// Checks a document that came in, and says who may take part.
     pub fn check(&self) -> Result<Members, Refused> {
         self.check_settings()?;
@@ -204,23 +238,8 @@ mod tests {
     use super::*;
 
     fn group() -> Group {
-        Group {
-            model: Model::Chat,
-            members: vec![Member { user: "sip:ana@a".into(), priority: 3, receive_only: true }],
-            open: false,
-            enabled: true,
-            migration_grace_s: 10,
-            floor: Floor { queueing: true, max_burst_s: 30, hang_time_s: 30, privacy: false },
-            media: Media {
-                codecs: vec![Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: String::new() }],
-                retention_ms: 10_000,
-                entry_ms: 200,
-                packets_per_s: 200,
-                bytes_per_s: 65_536,
-            },
-            participants_max: 2000,
-            queue_max: 16,
-        }
+        let ana = Member { user: "sip:ana@a".into(), priority: 3, receive_only: true };
+        Group { members: vec![ana], ..Group::new(Model::Chat) }
     }
 
     #[test]

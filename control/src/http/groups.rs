@@ -68,8 +68,20 @@ struct FloorDocument {
 
 impl Default for FloorDocument {
     fn default() -> Self {
-        let (audio_cut_in, dual_floor, privacy) = (false, false, false);
-        FloorDocument { queueing: true, max_burst_s: 30, hang_time_s: 30, audio_cut_in, dual_floor, privacy }
+        FloorDocument::from(&Floor::default())
+    }
+}
+
+impl From<&Floor> for FloorDocument {
+    fn from(floor: &Floor) -> FloorDocument {
+        FloorDocument {
+            queueing: floor.queueing,
+            max_burst_s: floor.max_burst_s,
+            hang_time_s: floor.hang_time_s,
+            audio_cut_in: false,
+            dual_floor: false,
+            privacy: floor.privacy,
+        }
     }
 }
 
@@ -87,13 +99,24 @@ struct MediaDocument {
 
 impl Default for MediaDocument {
     fn default() -> Self {
+        MediaDocument::from(&Media::default())
+    }
+}
+
+impl From<&Media> for MediaDocument {
+    fn from(media: &Media) -> MediaDocument {
+        let codec = |codec: &Codec| CodecDocument {
+            name: codec.name.clone(),
+            payload_type: codec.payload_type,
+            fmtp: codec.fmtp.clone(),
+        };
         MediaDocument {
-            codecs: vec![CodecDocument { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: "octet-align=1".into() }],
+            codecs: media.codecs.iter().map(codec).collect(),
             ssrc: "assigned".into(),
-            retention_ms: 10_000,
-            entry_ms: 200,
-            packets_per_s: 200,
-            bytes_per_s: 65_536,
+            retention_ms: media.retention_ms,
+            entry_ms: media.entry_ms,
+            packets_per_s: media.packets_per_s,
+            bytes_per_s: media.bytes_per_s,
             clear_between_quic_and_udp: "refuse".into(),
         }
     }
@@ -205,11 +228,6 @@ fn show(id: &str, stored: &StoredGroup) -> Value {
         priority: member.priority,
         receive_only: member.receive_only,
     };
-    let codec = |codec: &Codec| CodecDocument {
-        name: codec.name.clone(),
-        payload_type: codec.payload_type,
-        fmtp: codec.fmtp.clone(),
-    };
     let document = Document {
         model: match group.model {
             Model::Prearranged => ModelWord::Prearranged,
@@ -220,21 +238,8 @@ fn show(id: &str, stored: &StoredGroup) -> Value {
         enabled: group.enabled,
         home: None,
         migration_grace_s: group.migration_grace_s,
-        floor: FloorDocument {
-            queueing: group.floor.queueing,
-            max_burst_s: group.floor.max_burst_s,
-            hang_time_s: group.floor.hang_time_s,
-            privacy: group.floor.privacy,
-            ..FloorDocument::default()
-        },
-        media: MediaDocument {
-            codecs: group.media.codecs.iter().map(codec).collect(),
-            retention_ms: group.media.retention_ms,
-            entry_ms: group.media.entry_ms,
-            packets_per_s: group.media.packets_per_s,
-            bytes_per_s: group.media.bytes_per_s,
-            ..MediaDocument::default()
-        },
+        floor: FloorDocument::from(&group.floor),
+        media: MediaDocument::from(&group.media),
         limits: LimitsDocument { participants: group.participants_max, queue: group.queue_max },
     };
     let mut shown = json!(document);

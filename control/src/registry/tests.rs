@@ -1,6 +1,6 @@
 //! Races between what the media plane reports and what clients do meanwhile: the report comes late by hand.
 
-use control_core::group::{Codec, Floor, Group, Media, Model};
+use control_core::group::{Group, Model};
 use relay_core::roster::Leg;
 
 use super::*;
@@ -8,23 +8,7 @@ use super::*;
 const GROUP: &str = "sip:fire-1@a";
 
 fn group() -> Group {
-    Group {
-        model: Model::Chat,
-        members: vec![],
-        open: true,
-        enabled: true,
-        migration_grace_s: 10,
-        floor: Floor { queueing: true, max_burst_s: 30, hang_time_s: 30, privacy: false },
-        media: Media {
-            codecs: vec![Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: String::new() }],
-            retention_ms: 10_000,
-            entry_ms: 200,
-            packets_per_s: 200,
-            bytes_per_s: 65_536,
-        },
-        participants_max: 10,
-        queue_max: 4,
-    }
+    Group { open: true, ..Group::new(Model::Chat) }
 }
 
 /// A registry with one call that nobody has entered.

@@ -7,7 +7,7 @@ use std::{
 
 use control_core::{
     ended::Ended,
-    group::{Codec, Floor, Group, Media, Member, Model},
+    group::{Group, Member, Model},
 };
 use relay::Relay;
 
@@ -16,23 +16,7 @@ use crate::registry::Registry;
 
 fn group(members: &[&str]) -> Group {
     let member = |user: &&str| Member { user: (*user).into(), priority: 0, receive_only: false };
-    Group {
-        model: Model::Chat,
-        members: members.iter().map(member).collect(),
-        open: false,
-        enabled: true,
-        migration_grace_s: 10,
-        floor: Floor { queueing: true, max_burst_s: 30, hang_time_s: 0, privacy: false },
-        media: Media {
-            codecs: vec![Codec { name: "AMR-WB/16000".into(), payload_type: 96, fmtp: String::new() }],
-            retention_ms: 10_000,
-            entry_ms: 200,
-            packets_per_s: 200,
-            bytes_per_s: 65_536,
-        },
-        participants_max: 10,
-        queue_max: 16,
-    }
+    Group { members: members.iter().map(member).collect(), ..Group::new(Model::Chat) }
 }
 
 fn entry(user: &str, port: u16) -> Entry {
