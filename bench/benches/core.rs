@@ -1,6 +1,6 @@
 //! Small things of the core, by criterion: `cargo bench -p bench`.
 
-use std::{hint::black_box, net::SocketAddr, sync::Arc};
+use std::{hint::black_box, net::SocketAddr};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::{
@@ -14,18 +14,8 @@ use relay_core::{
 
 fn participant(number: u32) -> Participant {
     let address = |port| SocketAddr::from((std::net::Ipv4Addr::from(0x7f01_0000 + number), port));
-    Participant {
-        user: Arc::from(format!("sip:{number}@bench")),
-        client: Arc::from("bench"),
-        leg: Leg { rtp: address(4000), floor: Some(address(4002)) },
-        audio_ssrc: Ssrc(number + 1),
-        queueing: true,
-        priority: 0,
-        receive_only: false,
-        implicit_floor_request: false,
-        resume: Vec::new(),
-        expires: None,
-    }
+    let leg = Leg { rtp: address(4000), floor: Some(address(4002)) };
+    Participant::new(&format!("sip:{number}@bench"), "bench", leg, Ssrc(number + 1))
 }
 
 fn packet(sequence: u16) -> [u8; 74] {

@@ -302,19 +302,13 @@ impl Caller {
 
     fn participant(&self, at: usize) -> roster::Participant {
         let resume = self.record.resume.iter();
+        let leg = roster::Leg { rtp: address(at, Channel::Media), floor: Some(address(at, Channel::Floor)) };
         roster::Participant {
-            user: self.user.clone(),
-            client: self.record.name.as_str().into(),
-            leg: roster::Leg { rtp: address(at, Channel::Media), floor: Some(address(at, Channel::Floor)) },
-            audio_ssrc: own_ssrc(at),
-            queueing: true,
-            priority: 0,
-            receive_only: false,
-            implicit_floor_request: false,
             resume: resume
                 .map(|point| relay_core::late_entry::ResumePoint { ssrc: Ssrc(point.ssrc), sequence: point.sequence })
                 .collect(),
             expires: Some(Millis::from_secs(60)),
+            ..roster::Participant::new(&self.user, &self.record.name, leg, own_ssrc(at))
         }
     }
 

@@ -26,18 +26,8 @@ fn open(relay: &Relay, settings: CallSettings) -> Result<Call, Exhausted> {
 }
 
 fn participant(call: &Call, user: &str, rtp: &UdpSocket) -> roster::Participant {
-    roster::Participant {
-        user: Arc::from(user),
-        client: Arc::from("radio"),
-        leg: roster::Leg { rtp: rtp.local_addr().unwrap(), floor: None },
-        audio_ssrc: call.assign_ssrc(),
-        queueing: true,
-        priority: 0,
-        receive_only: false,
-        implicit_floor_request: false,
-        resume: vec![],
-        expires: None,
-    }
+    let leg = roster::Leg { rtp: rtp.local_addr().unwrap(), floor: None };
+    roster::Participant::new(user, "radio", leg, call.assign_ssrc())
 }
 
 fn socket(address: &str) -> UdpSocket {

@@ -31,18 +31,8 @@ fn socket() -> UdpSocket {
 }
 
 fn describe(user: &str, rtp: &UdpSocket, floor: &UdpSocket, ssrc: Ssrc) -> roster::Participant {
-    roster::Participant {
-        user: Arc::from(user),
-        client: Arc::from("radio"),
-        leg: roster::Leg { rtp: rtp.local_addr().unwrap(), floor: Some(floor.local_addr().unwrap()) },
-        audio_ssrc: ssrc,
-        queueing: true,
-        priority: 0,
-        receive_only: false,
-        implicit_floor_request: false,
-        resume: vec![],
-        expires: None,
-    }
+    let leg = roster::Leg { rtp: rtp.local_addr().unwrap(), floor: Some(floor.local_addr().unwrap()) };
+    roster::Participant::new(user, "radio", leg, ssrc)
 }
 
 async fn enter(call: &Call, user: &str, resume: Vec<ResumePoint>) -> Client {

@@ -74,18 +74,7 @@ impl Stage {
 }
 
 pub(super) fn participant(user: &str, rtp: SocketAddr, audio_ssrc: Ssrc) -> roster::Participant {
-    roster::Participant {
-        user: Arc::from(user),
-        client: Arc::from("bench"),
-        leg: roster::Leg { rtp, floor: None },
-        audio_ssrc,
-        queueing: true,
-        priority: 0,
-        receive_only: false,
-        implicit_floor_request: false,
-        resume: Vec::new(),
-        expires: None,
-    }
+    roster::Participant::new(user, "bench", roster::Leg { rtp, floor: None }, audio_ssrc)
 }
 
 /// Room for a talker that sends as fast as the worker distributes.

@@ -32,6 +32,24 @@ pub struct Participant {
     pub expires: Option<Millis>,
 }
 
+impl Participant {
+    /// A client that asks for nothing in particular: it queues, at the lowest priority, heard nothing yet, and its leg lives for ever.
+    pub fn new(user: &str, client: &str, leg: Leg, audio_ssrc: Ssrc) -> Participant {
+        Participant {
+            user: Arc::from(user),
+            client: Arc::from(client),
+            leg,
+            audio_ssrc,
+            queueing: true,
+            priority: 0,
+            receive_only: false,
+            implicit_floor_request: false,
+            resume: Vec::new(),
+            expires: None,
+        }
+    }
+}
+
 /// A participant's network attachment over UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Leg {

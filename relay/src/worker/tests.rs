@@ -78,18 +78,8 @@ impl Stage {
 }
 
 fn participant(number: u16) -> Participant {
-    Participant {
-        user: Arc::from(format!("sip:{number}@a")),
-        client: Arc::from("radio"),
-        leg: roster::Leg { rtp: ([127, 0, 0, 1], 40_000 + number).into(), floor: None },
-        audio_ssrc: Ssrc(100 + u32::from(number)),
-        queueing: true,
-        priority: 0,
-        receive_only: false,
-        implicit_floor_request: false,
-        resume: vec![],
-        expires: None,
-    }
+    let leg = roster::Leg { rtp: ([127, 0, 0, 1], 40_000 + number).into(), floor: None };
+    Participant::new(&format!("sip:{number}@a"), "radio", leg, Ssrc(100 + u32::from(number)))
 }
 
 #[test]

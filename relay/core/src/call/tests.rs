@@ -61,18 +61,8 @@ fn leg(port: u16) -> Leg {
 
 /// A participant named by its port; its SSRC is the port too.
 fn participant(user: &str, port: u16) -> Participant {
-    Participant {
-        user: Arc::from(user),
-        client: Arc::from(format!("{user}-{port}")),
-        leg: leg(port),
-        audio_ssrc: Ssrc(u32::from(port)),
-        queueing: true,
-        priority: 5,
-        receive_only: false,
-        implicit_floor_request: false,
-        resume: Vec::new(),
-        expires: None,
-    }
+    let client = format!("{user}-{port}");
+    Participant { priority: 5, ..Participant::new(user, &client, leg(port), Ssrc(u32::from(port))) }
 }
 
 impl World {
