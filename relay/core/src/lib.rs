@@ -29,6 +29,7 @@ pub mod roster;
 pub mod rtcp;
 pub mod rtp;
 pub mod time;
+pub mod trunk;
 pub mod voice;
 
 pub use id::{Order, Slot, Ssrc};

@@ -1,0 +1,3 @@
+//! The trunk: what two relays say to each other, and what each believes of the other.
+
+pub mod wire;
