@@ -129,7 +129,8 @@ async fn events_that_nobody_takes_are_bounded_and_counted() {
         let address = std::net::Ipv4Addr::from(0x7f10_0000 + number);
         let leg = roster::Leg { rtp: (address, 4000).into(), floor: None };
         let rtp = socket("127.0.0.1:0");
-        let who = roster::Participant { leg, expires: Some(Millis(1)), ..participant(&call, "sip:ana@a", &rtp) };
+        let who =
+            roster::Participant { leg: leg.into(), expires: Some(Millis(1)), ..participant(&call, "sip:ana@a", &rtp) };
         call.enter(who).await.unwrap();
     }
     let lost = || relay.metrics().into_iter().find(|metric| metric.name == "events_lost_total").unwrap().value;

@@ -243,7 +243,7 @@ async fn what_the_kernel_refuses_is_shown_for_its_participant_alone() {
     let ben = enter(&call, "sip:ben@a", vec![]).await;
     let mut nowhere = describe("sip:eva@a", &socket(), &socket(), call.assign_ssrc());
     // Port 0 is refused by the kernel at once.
-    nowhere.leg.rtp.set_port(0);
+    nowhere.leg = roster::Leg { rtp: ([127, 0, 0, 1], 0).into(), floor: None }.into();
     let eva = call.enter(nowhere).await.unwrap();
     call.floor(ana.slot, ana.entry, FloorAction::Request { priority: 0 }).await.unwrap();
     ana.talk(&call, 0..3);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use relay::{CallSettings, Config, Relay};
+use relay_core::roster;
 
 use super::{Must, Row, rate::participant};
 use crate::{allocations, raw};
@@ -20,7 +21,8 @@ pub(super) fn measure() -> Vec<Row> {
         for number in range {
             let user = format!("sip:user-{number}@system.example");
             let mut who = participant(&user, addresses[number], call.assign_ssrc());
-            who.leg.floor = Some((addresses[number].ip(), 4002).into());
+            let floor = Some((addresses[number].ip(), 4002).into());
+            who.leg = roster::Leg { rtp: addresses[number], floor }.into();
             runtime.block_on(call.enter(who)).expect("a participant enters");
         }
     };

@@ -200,6 +200,7 @@ impl Document {
             members: self.members.into_iter().map(member).collect(),
             open: self.open,
             enabled: self.enabled,
+            home: self.home,
             migration_grace_s: self.migration_grace_s,
             floor: Floor {
                 queueing: self.floor.queueing,

@@ -86,7 +86,7 @@ impl Registry {
         let participant = Participant {
             user: Arc::from(entry.user.as_str()),
             client: Arc::from(entry.client.as_str()),
-            leg: entry.leg,
+            leg: entry.leg.into(),
             audio_ssrc: ssrc,
             queueing: entry.queueing,
             priority: entry.priority.min(standing.priority),

@@ -25,3 +25,8 @@ impl Order {
         Order(self.0 + 1)
     }
 }
+
+/// A trunk of this relay, by the partner at its other end. A partner keeps its number while the process runs, however often the
+/// trunk breaks; each is numbered once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrunkId(pub u32);

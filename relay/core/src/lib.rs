@@ -32,5 +32,5 @@ pub mod time;
 pub mod trunk;
 pub mod voice;
 
-pub use id::{Order, Slot, Ssrc};
+pub use id::{Order, Slot, Ssrc, TrunkId};
 pub use time::{Millis, Time};

@@ -3,7 +3,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use crate::{Millis, Ssrc, late_entry::ResumePoint};
+use crate::{Millis, Ssrc, TrunkId, late_entry::ResumePoint};
 
 /// One participant as control publishes it: a client of a member, and how media reaches it.
 ///
@@ -14,8 +14,8 @@ pub struct Participant {
     pub user: Arc<str>,
     /// Which of the user's clients.
     pub client: Arc<str>,
-    /// Where media and floor messages go, and where they must come from.
-    pub leg: Leg,
+    /// How media and floor messages reach it, and where they must come from.
+    pub leg: Attachment,
     /// The SSRC that this participant writes into its RTP and its floor messages; unique in the node.
     pub audio_ssrc: Ssrc,
     /// Whether the client negotiated queueing (`mc_queueing`, TS 24.380 §14).
@@ -34,11 +34,11 @@ pub struct Participant {
 
 impl Participant {
     /// A client that asks for nothing in particular: it queues, at the lowest priority, heard nothing yet, and its leg lives for ever.
-    pub fn new(user: &str, client: &str, leg: Leg, audio_ssrc: Ssrc) -> Participant {
+    pub fn new(user: &str, client: &str, leg: impl Into<Attachment>, audio_ssrc: Ssrc) -> Participant {
         Participant {
             user: Arc::from(user),
             client: Arc::from(client),
-            leg,
+            leg: leg.into(),
             audio_ssrc,
             queueing: true,
             priority: 0,
@@ -47,6 +47,58 @@ impl Participant {
             resume: Vec::new(),
             expires: None,
         }
+    }
+}
+
+/// What a participant is attached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attachment {
+    /// A leg of its own, over UDP.
+    Udp(Leg),
+    /// A partner system serves it.
+    Trunk(Behind),
+}
+
+/// A participant that a partner system serves: one packet per trunk reaches everybody behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Behind {
+    /// Which trunk.
+    pub trunk: TrunkId,
+    /// What the partner calls it in this call (Track Info, TS 24.380 §8.2.3.13).
+    pub reference: u32,
+}
+
+impl Attachment {
+    /// The leg, if the participant has one of its own.
+    pub fn udp(&self) -> Option<Leg> {
+        match self {
+            Attachment::Udp(leg) => Some(*leg),
+            Attachment::Trunk(_) => None,
+        }
+    }
+
+    /// The trunk that it is behind.
+    pub fn behind(&self) -> Option<Behind> {
+        match self {
+            Attachment::Udp(_) => None,
+            Attachment::Trunk(behind) => Some(*behind),
+        }
+    }
+
+    /// Where its media goes.
+    pub fn rtp(&self) -> Option<SocketAddr> {
+        self.udp().map(|leg| leg.rtp)
+    }
+
+    /// Where its floor messages go; `None`: floor by API only, or by the partner.
+    pub fn floor(&self) -> Option<SocketAddr> {
+        self.udp().and_then(|leg| leg.floor)
+    }
+}
+
+impl From<Leg> for Attachment {
+    fn from(leg: Leg) -> Attachment {
+        Attachment::Udp(leg)
     }
 }
 

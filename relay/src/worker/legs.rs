@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hashbrown::HashMap;
-use relay_core::{Slot, Ssrc, Time, roster::Leg};
+use relay_core::{Slot, Ssrc, Time, roster::Attachment};
 
 /// Floor messages that one leg may send in a second; a client that repeats everything by its timers sends fewer than ten.
 pub(crate) const FLOOR_MESSAGES_PER_S: u32 = 50;
@@ -39,15 +39,18 @@ struct Allowance {
 }
 
 impl Legs {
-    pub(super) fn bind(&mut self, bound: Bound, leg: Leg, ssrc: Ssrc, now: Time) {
+    pub(super) fn bind(&mut self, bound: Bound, leg: Attachment, ssrc: Ssrc, now: Time) {
+        // Nothing comes from a participant behind a trunk but what its trunk brings.
+        let Some(rtp) = leg.rtp() else { return };
         self.participants.insert(ssrc, (bound, Allowance::full(now)));
-        self.addresses.entry(leg.rtp).and_modify(|holders| holders.add(bound)).or_insert(Holders::One(bound));
+        self.addresses.entry(rtp).and_modify(|holders| holders.add(bound)).or_insert(Holders::One(bound));
     }
 
-    pub(super) fn unbind(&mut self, bound: Bound, leg: Leg, ssrc: Ssrc) {
+    pub(super) fn unbind(&mut self, bound: Bound, leg: Attachment, ssrc: Ssrc) {
+        let Some(rtp) = leg.rtp() else { return };
         self.participants.remove(&ssrc);
-        if self.addresses.get_mut(&leg.rtp).is_some_and(|holders| holders.remove(bound)) {
-            self.addresses.remove(&leg.rtp);
+        if self.addresses.get_mut(&rtp).is_some_and(|holders| holders.remove(bound)) {
+            self.addresses.remove(&rtp);
         }
     }
 
@@ -119,6 +122,8 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
+    use relay_core::roster::Leg;
+
     use super::*;
 
     fn address(text: &str) -> SocketAddr {
@@ -130,19 +135,19 @@ mod tests {
         let mut legs = Legs::default();
         let leg = Leg { rtp: address("127.0.0.1:4000"), floor: None };
         let (ana, ben) = (Bound { call: 1, slot: Slot(0) }, Bound { call: 2, slot: Slot(5) });
-        legs.bind(ana, leg, Ssrc(7), Time::ZERO);
+        legs.bind(ana, leg.into(), Ssrc(7), Time::ZERO);
         assert_eq!(legs.rtcp(address("127.0.0.1:4000")), [ana]);
-        legs.bind(ben, leg, Ssrc(8), Time::ZERO);
+        legs.bind(ben, leg.into(), Ssrc(8), Time::ZERO);
         assert_eq!(legs.participant(Ssrc(7)), Some(ana));
         assert_eq!(legs.participant(Ssrc(8)), Some(ben));
         assert_eq!(legs.participant(Ssrc(9)), None);
         assert_eq!(legs.rtcp(address("127.0.0.1:4001")), [ana, ben]);
         assert_eq!(legs.rtcp(address("127.0.0.1:4002")), []);
-        legs.unbind(ana, leg, Ssrc(7));
+        legs.unbind(ana, leg.into(), Ssrc(7));
         assert_eq!(legs.participant(Ssrc(7)), None);
         assert!(!legs.allows_floor(Ssrc(7), Time::ZERO));
         assert!(legs.knows(leg.rtp));
-        legs.unbind(ben, leg, Ssrc(8));
+        legs.unbind(ben, leg.into(), Ssrc(8));
         assert!(!legs.knows(leg.rtp));
     }
 
@@ -150,7 +155,7 @@ mod tests {
     fn the_floor_rate_of_a_leg_is_reached_and_one_more_is_too_many() {
         let mut legs = Legs::default();
         let leg = Leg { rtp: address("127.0.0.1:4000"), floor: Some(address("127.0.0.1:4002")) };
-        legs.bind(Bound { call: 1, slot: Slot(0) }, leg, Ssrc(7), Time::ZERO);
+        legs.bind(Bound { call: 1, slot: Slot(0) }, leg.into(), Ssrc(7), Time::ZERO);
         let mut send = |at_ms: u32| legs.allows_floor(Ssrc(7), Time::ZERO + relay_core::Millis(at_ms));
         (0..FLOOR_MESSAGES_PER_S).for_each(|_| assert!(send(0)));
         assert!(!send(0));

@@ -12,7 +12,7 @@ use crate::{
         facts::{BurstFacts, FloorFacts, FloorState, MediaFacts},
         plan::Plan,
     },
-    roster::Leg,
+    roster::Attachment,
     voice::Burst,
 };
 
@@ -55,7 +55,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     /// Who is served at a slot: its entry number, leg and SSRC.
-    pub fn bound(&self, slot: Slot) -> Option<(u64, Leg, Ssrc)> {
+    pub fn bound(&self, slot: Slot) -> Option<(u64, Attachment, Ssrc)> {
         self.seat(slot).map(|seat| (seat.entry, seat.who.leg, seat.who.audio_ssrc))
     }
 

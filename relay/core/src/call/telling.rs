@@ -38,7 +38,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// Writes `note` and answers its length; 0 if the participant takes floor messages by API only.
     pub(super) fn write_note(&mut self, slot: Slot, note: Note) -> usize {
         let Some(seat) = super::at(&self.seats, slot) else { return 0 };
-        if seat.who.leg.floor.is_none() {
+        if seat.who.leg.floor().is_none() {
             return 0;
         }
         let indicator = self.indicator();
@@ -74,7 +74,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let Some(seat) = super::at_mut(&mut self.seats, slot) else { return 0 };
         let changed = seat.told != version;
         seat.told = version;
-        if holder == Some(slot) || seat.who.leg.floor.is_none() {
+        if holder == Some(slot) || seat.who.leg.floor().is_none() {
             return 0;
         }
         if anew || changed {

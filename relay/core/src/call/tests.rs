@@ -229,7 +229,7 @@ impl Participant {
     fn named(self, number: u32) -> Participant {
         let address = |port| SocketAddr::from((core::net::Ipv4Addr::from(0x7f10_0000 + number), port));
         let leg = Leg { rtp: address(1), floor: Some(address(2)) };
-        Participant { user: Arc::from(format!("sip:{number}@a")), leg, ..self }
+        Participant { user: Arc::from(format!("sip:{number}@a")), leg: leg.into(), ..self }
     }
 }
 

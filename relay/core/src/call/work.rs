@@ -64,7 +64,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         loop {
             match self.choose() {
                 Chosen::Floor(slot, length) => {
-                    let address = self.seat(slot).and_then(|seat| seat.who.leg.floor);
+                    let address = self.seat(slot).and_then(|seat| seat.who.leg.floor());
                     let (Some(to), true) = (address.map(A::from), length > 0) else { continue };
                     return Output::Floor { to, message: self.datagram.get(..length).unwrap_or(&[]) };
                 }
@@ -79,7 +79,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     return Output::Distribute { order, epoch, packet, targets, slots };
                 }
                 Chosen::Replay(slot) => {
-                    let Some(to) = self.seat(slot).map(|seat| A::from(seat.who.leg.rtp)) else { continue };
+                    let Some(to) = self.seat(slot).and_then(|seat| seat.who.leg.rtp()).map(A::from) else { continue };
                     return Output::Replay { slot, to, orders: &self.orders, kept: &self.kept };
                 }
                 Chosen::Entered(slot, entry, facts) => return Output::Entered { slot, entry, facts: *facts },
@@ -224,7 +224,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             seat.newcomer = None;
             seat.live_from = Some(from);
             seat.own_since = 0;
-            self.distributor.enter(slot, A::from(seat.who.leg.rtp), from);
+            if let Some(rtp) = seat.who.leg.rtp() {
+                self.distributor.enter(slot, A::from(rtp), from);
+            }
             self.note_own(slot);
         }
     }

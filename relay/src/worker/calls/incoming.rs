@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use relay_core::{Ssrc, call::Input, floor::message, roster::Leg, rtcp, rtp};
+use relay_core::{Ssrc, call::Input, floor::message, roster::Attachment, rtcp, rtp};
 
 use super::Calls;
 use crate::worker::{legs::Bound, sockets::Kind};
@@ -36,7 +36,7 @@ impl Calls {
             return self.strangers.drop_one(from, "no RTP", &self.counters.rtp_malformed);
         };
         let leg = self.leg_of(packet.ssrc());
-        let Some((bound, _)) = leg.filter(|(_, leg)| leg.rtp == from) else {
+        let Some((bound, _)) = leg.filter(|(_, leg)| leg.rtp() == Some(from)) else {
             let (why, counter) = match self.legs.knows(from) {
                 true => ("RTP under an SSRC that was not given to this leg", &self.counters.rtp_wrong_ssrc),
                 false => ("RTP from no leg", &self.counters.rtp_stranger),
@@ -47,7 +47,7 @@ impl Calls {
     }
 
     /// Who was given the SSRC, and on which leg it takes part.
-    fn leg_of(&self, ssrc: Ssrc) -> Option<(Bound, Leg)> {
+    fn leg_of(&self, ssrc: Ssrc) -> Option<(Bound, Attachment)> {
         let bound = self.legs.participant(ssrc)?;
         let running = self.running.get(bound.call as usize)?.as_ref()?;
         running.call.bound(bound.slot).map(|(_, leg, _)| (bound, leg))
@@ -89,7 +89,7 @@ impl Calls {
                 }
             };
             let leg = self.leg_of(packet.ssrc);
-            let Some((bound, _)) = leg.filter(|(_, leg)| leg.floor == Some(from)) else {
+            let Some((bound, _)) = leg.filter(|(_, leg)| leg.floor() == Some(from)) else {
                 self.strangers.drop_one(from, "a floor message from no leg", &self.counters.floor_stranger);
                 continue;
             };

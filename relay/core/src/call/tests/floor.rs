@@ -132,7 +132,7 @@ fn an_implicit_request_into_a_taken_floor_is_told_the_talker_first() {
     world.enter(3, asks(true));
     assert_eq!(world.told(4000), ["taken(sip:ana@a)! 1", "queued 1"]);
     world.leave(3);
-    world.enter(3, Participant { leg: leg(4100), ..asks(false) });
+    world.enter(3, Participant { leg: leg(4100).into(), ..asks(false) });
     assert_eq!(world.told(4100), ["taken(sip:ana@a)! 1"], "not denied: it is told who talks");
 }
 

@@ -307,7 +307,7 @@ fn nobody_hears_itself_under_any_ssrc_it_ever_had() {
     assert_eq!(world.heard(ZOE), []);
     assert_eq!(world.heard(EVA).len(), 9);
     // A second client of the talker's user does not hear the talker either.
-    world.enter(4, Participant { leg: leg(4500), audio_ssrc: Ssrc(4500), ..participant("sip:ana@a", ZOE) });
+    world.enter(4, Participant { leg: leg(4500).into(), audio_ssrc: Ssrc(4500), ..participant("sip:ana@a", ZOE) });
     world.request(2, ZOE, 0);
     world.media(2, ZOE.into(), 1);
     assert_eq!((world.heard(ZOE), world.heard(4500)), (vec![], vec![]));

@@ -24,7 +24,7 @@ fn talking(packets: u16) -> World {
 }
 
 fn moved(user: &str, ssrc: u16) -> Participant {
-    Participant { leg: leg(MOVED), ..participant(user, ssrc) }
+    Participant { leg: leg(MOVED).into(), ..participant(user, ssrc) }
 }
 
 fn of_ana(numbers: core::ops::Range<u16>) -> Vec<(u32, u16)> {
