@@ -93,9 +93,11 @@ pub struct Group {
     pub members: Vec<Member>,
     /// Whether users who are not on it may take part.
     pub open: bool,
+    /// MC system that defines the group; `None`: this one.
+    pub home: Option<String>,
     /// Whether it takes new calls.
     pub enabled: bool,
-    /// How long a migrating talker keeps a call alive. Seconds.
+    /// How long a call outlives the participants that are on their way to another system. Seconds.
     pub migration_grace_s: u32,
     /// Floor control.
     pub floor: Floor,
@@ -160,6 +162,7 @@ impl Group {
             model,
             members: Vec::new(),
             open: false,
+            home: None,
             enabled: true,
             migration_grace_s: 10,
             floor: Floor::default(),

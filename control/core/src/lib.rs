@@ -14,5 +14,7 @@ pub mod cause;
 pub mod ended;
 pub mod group;
 pub mod leg;
+pub mod system;
+pub mod user;
 
 pub use cause::{Cause, Refused};
