@@ -8,7 +8,9 @@ mod alarm;
 mod arbitration;
 mod describing;
 mod entering;
+mod input;
 mod media;
+mod output;
 mod seat;
 mod telling;
 mod work;
@@ -21,22 +23,21 @@ use core::net::SocketAddr;
 
 use alarm::Alarms;
 pub use describing::ParticipantFacts;
+pub use input::{Action, Input};
 pub use media::Drop;
+pub use output::{Answer, Counters, Output, Why};
 use seat::Seat;
 use work::{Turn, Work};
 
 use crate::{
     Millis, Order, Slot, Ssrc, Time,
-    distributor::{Distributor, SliceEpoch},
+    distributor::Distributor,
     floor::{
         self,
-        cause::DenyCause,
         general::{self, General, Grant},
-        message, participant,
+        message,
     },
-    late_entry::Facts,
     retention::{Limits, Retention},
-    roster, rtp,
     voice::{Burst, Voice},
 };
 
@@ -58,191 +59,6 @@ pub struct Settings {
     pub bytes_per_s: u32,
     /// Whether the talker's identity is withheld.
     pub privacy: bool,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// The roster has a new participant.
-    Enter {
-        /// Where.
-        slot: Slot,
-        /// Number of this entry in the roster.
-        entry: u64,
-        /// Who, and on which leg.
-        participant: roster::Participant,
-    },
-    /// The roster has another leg for a participant.
-    Replace {
-        /// Whose.
-        slot: Slot,
-        /// Number of the new entry.
-        entry: u64,
-        /// The participant as it is now.
-        participant: roster::Participant,
-    },
-    /// The roster has a participant no longer.
-    Leave {
-        /// Which.
-        slot: Slot,
-    },
-    /// RTP came on a participant's leg, under its own SSRC.
-    Media {
-        /// Whose leg.
-        slot: Slot,
-        /// The packet.
-        packet: rtp::Packet<'a>,
-    },
-    /// A floor message came on a participant's leg, under its own SSRC.
-    Floor {
-        /// Whose leg.
-        slot: Slot,
-        /// The message.
-        packet: message::Packet<'a>,
-    },
-    /// Something else that is valid came on a participant's leg.
-    Heard {
-        /// Whose leg.
-        slot: Slot,
-    },
-    /// A participant asks for the floor, or gives it back, through the API.
-    Ask {
-        /// Who.
-        slot: Slot,
-        /// Comes back in the answer.
-        token: u64,
-        /// What it asks.
-        action: Action,
-    },
-    /// New settings; those of floor and media count from the next burst.
-    Configure(Settings),
-    /// Time has passed.
-    Timer,
-}
-
-/// What the API asks of the floor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The floor, with this priority.
-    Request(u8),
-    /// To give it back, or its place in the queue.
-    Release,
-}
-
-/// What to do.
-#[derive(Debug)]
-pub enum Output<'a, A> {
-    /// Send a floor message to one participant.
-    Floor {
-        /// Its floor address.
-        to: A,
-        /// The datagram.
-        message: &'a [u8],
-    },
-    /// Send retained packets to one participant, in this order.
-    Replay {
-        /// Whose leg.
-        slot: Slot,
-        /// Its RTP address.
-        to: A,
-        /// Which packets of `kept`.
-        orders: &'a [Order],
-        /// Where they stand.
-        kept: &'a Retention,
-    },
-    /// Send one live packet to these addresses.
-    Distribute {
-        /// Its order number.
-        order: Order,
-        /// The state of the slice under which it began.
-        epoch: SliceEpoch,
-        /// The datagram.
-        packet: &'a [u8],
-        /// Where to.
-        targets: &'a [A],
-        /// Whose addresses these are.
-        slots: &'a [Slot],
-    },
-    /// A participant has entered, or its leg is replaced: everything that leaves at once has been handed out.
-    Entered {
-        /// Where.
-        slot: Slot,
-        /// Number of its entry.
-        entry: u64,
-        /// What it is told.
-        facts: Facts,
-    },
-    /// Answer to `Ask`.
-    Answer {
-        /// As it came.
-        token: u64,
-        /// What was decided.
-        answer: Answer,
-    },
-    /// Nobody asked for the floor during the hang time.
-    Inactive,
-    /// A leg was silent for longer than it lives.
-    Expired {
-        /// Whose.
-        slot: Slot,
-        /// Number of its entry.
-        entry: u64,
-    },
-    /// Nothing else is left to do until then.
-    Wake(Option<(Time, Why)>),
-}
-
-/// What was decided about an `Ask`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It may talk for so many seconds.
-    Granted(u16),
-    /// It waits at this place, 1 is next.
-    Queued(u8),
-    /// It was refused.
-    Denied(DenyCause),
-    /// It has and wants the floor no longer.
-    Released,
-    /// It is not in the call.
-    Left,
-}
-
-/// The timer that asks to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// The floor of the call.
-    Floor(general::Why),
-    /// The floor towards one participant.
-    Participant(participant::Why),
-    /// A late-entry floor message lacks its Floor Ack.
-    Acknowledgement,
-    /// A leg may have been silent too long.
-    Expiry,
-    /// Retained media is paced.
-    Replay,
-    /// An SSRC may have been withheld too long.
-    Withhold,
-}
-
-/// What happened in the call that nobody asked for, counted since it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Media packets given an order number.
-    pub media: u64,
-    /// Packets that retention let go of before every participant had them.
-    pub overrun: u64,
-    /// Packets that retention let go of before a newcomer had them.
-    pub overtaken: u64,
-    /// Late-entry floor messages that nobody acknowledged.
-    pub unconfirmed: u64,
-    /// Talkers that do not stop although Floor Revoke was repeated to its limit.
-    pub unheeded: u64,
-    /// Floor messages that only a server sends.
-    pub misdirected: u64,
-    /// Participants entered, replaced legs included.
-    pub entered: u64,
-    /// Media that does not leave, by `Drop::index`.
-    pub dropped: [u64; Drop::COUNT],
 }
 
 /// One call.

@@ -10,9 +10,9 @@ use core::net::SocketAddr;
 
 use super::*;
 use crate::{
-    late_entry::ResumePoint,
+    late_entry::{Facts, ResumePoint},
     roster::{Leg, Participant},
-    rtp::Header,
+    rtp::{self, Header},
 };
 
 /// What a participant saw on its leg.

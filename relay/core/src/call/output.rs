@@ -1,0 +1,126 @@
+//! What a call says.
+
+use super::media;
+use crate::{
+    Order, Slot, Time,
+    distributor::SliceEpoch,
+    floor::{cause::DenyCause, general, participant},
+    late_entry::Facts,
+    retention::Retention,
+};
+
+/// What to do.
+#[derive(Debug)]
+pub enum Output<'a, A> {
+    /// Send a floor message to one participant.
+    Floor {
+        /// Its floor address.
+        to: A,
+        /// The datagram.
+        message: &'a [u8],
+    },
+    /// Send retained packets to one participant, in this order.
+    Replay {
+        /// Whose leg.
+        slot: Slot,
+        /// Its RTP address.
+        to: A,
+        /// Which packets of `kept`.
+        orders: &'a [Order],
+        /// Where they stand.
+        kept: &'a Retention,
+    },
+    /// Send one live packet to these addresses.
+    Distribute {
+        /// Its order number.
+        order: Order,
+        /// The state of the slice under which it began.
+        epoch: SliceEpoch,
+        /// The datagram.
+        packet: &'a [u8],
+        /// Where to.
+        targets: &'a [A],
+        /// Whose addresses these are.
+        slots: &'a [Slot],
+    },
+    /// A participant has entered, or its leg is replaced: everything that leaves at once has been handed out.
+    Entered {
+        /// Where.
+        slot: Slot,
+        /// Number of its entry.
+        entry: u64,
+        /// What it is told.
+        facts: Facts,
+    },
+    /// Answer to `Ask`.
+    Answer {
+        /// As it came.
+        token: u64,
+        /// What was decided.
+        answer: Answer,
+    },
+    /// Nobody asked for the floor during the hang time.
+    Inactive,
+    /// A leg was silent for longer than it lives.
+    Expired {
+        /// Whose.
+        slot: Slot,
+        /// Number of its entry.
+        entry: u64,
+    },
+    /// Nothing else is left to do until then.
+    Wake(Option<(Time, Why)>),
+}
+
+/// What was decided about an `Ask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may talk for so many seconds.
+    Granted(u16),
+    /// It waits at this place, 1 is next.
+    Queued(u8),
+    /// It was refused.
+    Denied(DenyCause),
+    /// It has and wants the floor no longer.
+    Released,
+    /// It is not in the call.
+    Left,
+}
+
+/// The timer that asks to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The floor of the call.
+    Floor(general::Why),
+    /// The floor towards one participant.
+    Participant(participant::Why),
+    /// A late-entry floor message lacks its Floor Ack.
+    Acknowledgement,
+    /// A leg may have been silent too long.
+    Expiry,
+    /// Retained media is paced.
+    Replay,
+    /// An SSRC may have been withheld too long.
+    Withhold,
+}
+
+/// What happened in the call that nobody asked for, counted since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Media packets given an order number.
+    pub media: u64,
+    /// Packets that retention let go of before every participant had them.
+    pub overrun: u64,
+    /// Packets that retention let go of before a newcomer had them.
+    pub overtaken: u64,
+    /// Late-entry floor messages that nobody acknowledged.
+    pub unconfirmed: u64,
+    /// Talkers that do not stop although Floor Revoke was repeated to its limit.
+    pub unheeded: u64,
+    /// Floor messages that only a server sends.
+    pub misdirected: u64,
+    /// Participants entered, replaced legs included.
+    pub entered: u64,
+    /// Media that does not leave, by `media::Drop::index`.
+    pub dropped: [u64; media::Drop::COUNT],
+}
