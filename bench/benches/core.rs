@@ -106,7 +106,7 @@ fn codecs(criterion: &mut Criterion) {
         functional_alias: None,
         location: None,
     };
-    let taken = message::Packet { ssrc: Ssrc(0xcafe_0001), acknowledge: true, message: taken };
+    let taken = message::Packet { ssrc: Ssrc(0xcafe_0001), acknowledge: true, message: taken, track_info: None };
     let mut out = [0; message::SIZE_MAX];
     criterion.bench_function("write Floor Taken", |bencher| bencher.iter(|| black_box(&taken).write(&mut out)));
     let length = taken.write(&mut out).expect("room");

@@ -164,19 +164,15 @@ impl Handset {
             Said::Acknowledge(acknowledged) => Message::Ack { source: Source::Participant, acknowledged },
             Said::AskPosition => Message::QueuePositionRequest,
             Said::Release(indicator) => Message::Release { indicator },
-            Said::Request => Message::Request {
-                priority: None,
-                track_info: None,
-                indicator: None,
-                functional_alias: None,
-                location: None,
-            },
+            Said::Request => {
+                Message::Request { priority: None, indicator: None, functional_alias: None, location: None }
+            }
         };
         if matches!(said, Said::Request | Said::Release(_)) {
             self.outputs.push_back(Output::Asks);
         }
         let mut datagram = vec![0; SIZE_MAX];
-        let length = Packet { ssrc, acknowledge: false, message }.write(&mut datagram);
+        let length = Packet { ssrc, acknowledge: false, message, track_info: None }.write(&mut datagram);
         datagram.truncate(length.expect("no message of a client holds a text"));
         self.outputs.push_back(Output::Send(Channel::Floor, datagram));
     }
@@ -248,7 +244,7 @@ mod tests {
     fn granted(ssrc: Ssrc) -> Vec<u8> {
         let message = Message::Granted { duration_s: 30, priority: 0, indicator: None, audio_ssrc: Some(ssrc) };
         let mut bytes = vec![0; SIZE_MAX];
-        let length = Packet { ssrc: Ssrc(1), acknowledge: true, message }.write(&mut bytes).unwrap();
+        let length = Packet { ssrc: Ssrc(1), acknowledge: true, message, track_info: None }.write(&mut bytes).unwrap();
         bytes.truncate(length);
         bytes
     }

@@ -44,7 +44,12 @@ async fn enter(call: &Call, user: &str, resume: Vec<ResumePoint>) -> Client {
 
 /// A Floor Release that asks for a Floor Ack.
 fn release(ssrc: Ssrc) -> Vec<u8> {
-    let packet = message::Packet { ssrc, acknowledge: true, message: message::Message::Release { indicator: None } };
+    let packet = message::Packet {
+        ssrc,
+        acknowledge: true,
+        message: message::Message::Release { indicator: None },
+        track_info: None,
+    };
     let mut datagram = [0; 64];
     let length = packet.write(&mut datagram).unwrap();
     datagram[..length].to_vec()

@@ -45,7 +45,7 @@ pub(super) fn play(client: &mut Client, event: &str, now: Time) {
         },
         other => panic!("no such event: {other}"),
     };
-    client.handle(Input::Message(Packet { ssrc: Ssrc(1), acknowledge, message }), now);
+    client.handle(Input::Message(Packet { ssrc: Ssrc(1), acknowledge, message, track_info: None }), now);
 }
 
 pub(super) fn drain(client: &mut Client) -> Vec<String> {

@@ -47,7 +47,7 @@ fn floor_message(number: u16, holder: Option<(&str, Ssrc)>, acknowledge: bool) -
         None => Message::Idle { message_sequence_number: number, indicator: None },
     };
     let mut bytes = vec![0; SIZE_MAX];
-    let length = Packet { ssrc: Ssrc(1), acknowledge, message }.write(&mut bytes).unwrap();
+    let length = Packet { ssrc: Ssrc(1), acknowledge, message, track_info: None }.write(&mut bytes).unwrap();
     bytes.truncate(length);
     bytes
 }

@@ -52,15 +52,14 @@ impl Handset {
     /// Sends a floor message.
     pub(crate) fn say(&self, acknowledge: bool, message: Message<'_>) {
         let mut datagram = [0; SIZE_MAX];
-        let length = Packet { ssrc: self.ssrc, acknowledge, message }.write(&mut datagram).unwrap();
+        let length = Packet { ssrc: self.ssrc, acknowledge, message, track_info: None }.write(&mut datagram).unwrap();
         self.floor.send_to(&datagram[..length], self.node_floor).unwrap();
     }
 
     /// Asks for the floor.
     pub(crate) fn request(&self, priority: u8) {
         let priority = Some(priority);
-        let request =
-            Message::Request { priority, track_info: None, indicator: None, functional_alias: None, location: None };
+        let request = Message::Request { priority, indicator: None, functional_alias: None, location: None };
         self.say(false, request);
     }
 

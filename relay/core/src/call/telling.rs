@@ -52,7 +52,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Note::Revoke(cause) => Message::Revoke { cause: cause.code(), phrase: None, indicator },
             Note::Acknowledge => Message::Ack { source: Source::ControllingFunction, acknowledged: Kind::Release },
         };
-        let packet = Packet { ssrc: self.floor_ssrc, acknowledge: false, message };
+        let packet = Packet { ssrc: self.floor_ssrc, acknowledge: false, message, track_info: None };
         packet.write(&mut self.datagram).unwrap_or(0)
     }
 
@@ -98,7 +98,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             seat.waiting = Some(Acknowledgement::new(self.now));
         }
         let due = seat.waiting.map(|waiting| waiting.due());
-        let packet = Packet { ssrc, acknowledge, message };
+        let packet = Packet { ssrc, acknowledge, message, track_info: None };
         let length = packet.write(&mut self.datagram).unwrap_or(0);
         self.set_alarm(slot, Alarm::Acknowledgement, due);
         length

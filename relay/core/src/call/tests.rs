@@ -155,7 +155,6 @@ impl World {
     fn request(&mut self, slot: u32, port: u16, priority: u8) {
         let message = message::Message::Request {
             priority: Some(priority),
-            track_info: None,
             indicator: None,
             functional_alias: None,
             location: None,
@@ -174,7 +173,7 @@ impl World {
     }
 
     fn floor(&mut self, slot: u32, port: u16, message: message::Message<'_>, acknowledge: bool) {
-        let packet = message::Packet { ssrc: Ssrc(u32::from(port)), acknowledge, message };
+        let packet = message::Packet { ssrc: Ssrc(u32::from(port)), acknowledge, message, track_info: None };
         self.tell(Input::Floor { slot: Slot(slot), packet });
     }
 

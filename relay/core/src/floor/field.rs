@@ -124,6 +124,17 @@ impl Source {
 }
 
 impl<'a> TrackInfo<'a> {
+    /// The latest reference: downwards it names a participant of the function that receives the message.
+    pub fn last(&self) -> Option<u32> {
+        self.references.last().map(|reference| u32::from_be_bytes(*reference))
+    }
+
+    /// What is passed on downwards after the last reference has named the next function; `None`: it named the participant.
+    pub fn without_last(&self) -> Option<TrackInfo<'a>> {
+        let (_, references) = self.references.split_last()?;
+        (!references.is_empty()).then_some(TrackInfo { references, ..*self })
+    }
+
     //= TS 24.380 §8.2.3.13  the participant type is padded inside the field, so that the references stand on whole words
     pub(crate) fn parse(value: &'a [u8]) -> Option<TrackInfo<'a>> {
         let mut reader = Reader::new(value);
@@ -144,6 +155,25 @@ impl<'a> TrackInfo<'a> {
         writer.put(self.participant_type.as_bytes())?;
         writer.align()?;
         writer.put(self.references.as_flattened())
+    }
+}
+
+/// Track Info that owns its only reference: what a non-controlling function adds for a client of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Track {
+    queueing: bool,
+    references: [[u8; 4]; 1],
+}
+
+impl Track {
+    /// The way to the participant that its function calls `reference`; `queueing`: whether its client negotiated queueing.
+    pub const fn new(queueing: bool, reference: u32) -> Track {
+        Track { queueing, references: [reference.to_be_bytes()] }
+    }
+
+    /// As a message carries it. The participant type is not known to a relay, and so `unknown`.
+    pub const fn info(&self) -> TrackInfo<'_> {
+        TrackInfo { queueing: self.queueing, participant_type: "unknown", references: &self.references }
     }
 }
 

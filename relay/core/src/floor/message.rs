@@ -5,7 +5,7 @@
 mod read;
 mod write;
 
-pub use super::field::{Indicator, Source, TooLong, TrackInfo};
+pub use super::field::{Indicator, Source, TooLong, Track, TrackInfo};
 pub use read::{Item, Malformed, Messages, Skipped, read};
 
 use super::field::Id;
@@ -14,8 +14,8 @@ use crate::Ssrc;
 /// The APP name of floor control.
 pub const NAME: [u8; 4] = *b"MCPT";
 
-/// Octets that suffice for every message: a Floor Taken with three texts of 255 octets.
-pub const SIZE_MAX: usize = 812;
+/// Octets that suffice for every message: a Floor Taken with three texts of 255 octets and the longest Track Info.
+pub const SIZE_MAX: usize = 1068;
 
 /// The bit of the subtype that asks for a Floor Ack.
 const ACKNOWLEDGE: u8 = 0x10;
@@ -29,6 +29,8 @@ pub struct Packet<'a> {
     pub acknowledge: bool,
     /// What is said.
     pub message: Message<'a>,
+    /// The way through non-controlling functions; `None` between a server and its own clients. Every message may carry it.
+    pub track_info: Option<TrackInfo<'a>>,
 }
 
 /// What a floor message says. An empty text and no text are the same; neither is written.
@@ -38,8 +40,6 @@ pub enum Message<'a> {
     Request {
         /// What it asks for; the server caps it, and takes its default if absent.
         priority: Option<u8>,
-        /// The way back, from a non-controlling function.
-        track_info: Option<TrackInfo<'a>>,
         /// Marks an emergency or imminent peril request.
         indicator: Option<Indicator>,
         /// The alias under which it will talk.

@@ -91,8 +91,9 @@ fn read_app<'a>(app: &rtcp::App<'a>) -> Result<Item<'a>, Malformed> {
     let kind = Kind::from_number(subtype & !ACKNOWLEDGE).filter(|kind| !acknowledge || kind.can_be_acknowledged());
     let Some(kind) = kind else { return Ok(Item::Skipped(Skipped::Subtype(subtype))) };
     let fields = Fields::parse(app.data).map_err(|field| Malformed::FieldLength { field })?;
-    let message = Body { kind, fields }.message()?;
-    Ok(Item::Packet(Packet { ssrc: app.ssrc, acknowledge, message }))
+    let body = Body { kind, fields };
+    let (message, track_info) = (body.message()?, body.track_info()?);
+    Ok(Item::Packet(Packet { ssrc: app.ssrc, acknowledge, message, track_info }))
 }
 
 /// The fields of a message of a known kind.
@@ -107,7 +108,6 @@ impl<'a> Body<'a> {
         Ok(match self.kind {
             Kind::Request => Message::Request {
                 priority: self.fields.u8(Id::FloorPriority),
-                track_info: self.track_info()?,
                 indicator,
                 functional_alias: self.fields.text(Id::FunctionalAlias),
                 location: self.fields.value(Id::Location, 1),

@@ -14,6 +14,11 @@ fn write(packet: &Packet<'_>) -> Vec<u8> {
     out[..size].to_vec()
 }
 
+/// A message that asks for no Floor Ack and passes no non-controlling function.
+fn plain(message: Message<'_>) -> Packet<'_> {
+    Packet { ssrc: Ssrc(1), acknowledge: false, message, track_info: None }
+}
+
 fn items(datagram: &[u8]) -> Vec<Result<Item<'_>, Malformed>> {
     read(datagram).collect()
 }
@@ -80,7 +85,7 @@ fn what_is_not_floor_control_up_to_ack_is_skipped() {
 fn a_skipped_message_does_not_hide_the_next() {
     let mut datagram = message(15, &[6, 200, 0, 0]);
     datagram.extend(message(8, &[]));
-    let next = Packet { ssrc: Ssrc(1), acknowledge: false, message: Message::QueuePositionRequest };
+    let next = plain(Message::QueuePositionRequest);
     assert_eq!(items(&datagram), [Ok(Item::Skipped(Skipped::Subtype(15))), Ok(Item::Packet(next))]);
 }
 
@@ -158,14 +163,8 @@ fn the_acknowledged_type_may_keep_its_acknowledge_bit() {
 fn a_participant_type_of_whole_words_has_no_inner_padding() {
     let track_info =
         TrackInfo { queueing: true, participant_type: "Normal12", references: &[[0xde, 0xad, 0xbe, 0xef]] };
-    let request = Message::Request {
-        priority: Some(7),
-        track_info: Some(track_info),
-        indicator: None,
-        functional_alias: None,
-        location: None,
-    };
-    let packet = Packet { ssrc: Ssrc(0x1122_3344), acknowledge: false, message: request };
+    let request = Message::Request { priority: Some(7), indicator: None, functional_alias: None, location: None };
+    let packet = Packet { ssrc: Ssrc(0x1122_3344), track_info: Some(track_info), ..plain(request) };
     let hex = "80cc0007 11223344 4d435054 00020700 0b0e0108 4e6f726d 616c3132 deadbeef";
     assert_eq!(write(&packet), bytes(hex), "Q02");
     assert_eq!(items(&bytes(hex)), [Ok(Item::Packet(packet))]);
@@ -181,7 +180,8 @@ fn taken(text: &str) -> Packet<'_> {
         functional_alias: Some(text),
         location: Some(text.as_bytes()),
     };
-    Packet { ssrc: Ssrc(1), acknowledge: true, message }
+    let longest = TrackInfo { queueing: true, participant_type: "", references: &[[7; 4]; 63] };
+    Packet { acknowledge: true, track_info: Some(longest), ..plain(message) }
 }
 
 #[test]
@@ -192,11 +192,7 @@ fn a_value_of_255_octets_fits_and_one_more_is_refused_not_cut() {
     let refused = TooLong::Value { field: Id::GrantedPartysIdentity, octets: 256 };
     assert_eq!(taken(&"a".repeat(256)).write(&mut [0; 2 * SIZE_MAX]), Err(refused));
 
-    let deny = |phrase| Packet {
-        ssrc: Ssrc(1),
-        acknowledge: false,
-        message: Message::Deny { cause: 255, phrase: Some(phrase), indicator: None },
-    };
+    let deny = |phrase| plain(Message::Deny { cause: 255, phrase: Some(phrase), indicator: None });
     assert_eq!(deny(&text[..253]).write(&mut [0; SIZE_MAX]), Ok(12 + 260));
     let refused = TooLong::Value { field: Id::RejectCause, octets: 256 };
     assert_eq!(deny(&text[..254]).write(&mut [0; SIZE_MAX]), Err(refused));
@@ -204,6 +200,37 @@ fn a_value_of_255_octets_fits_and_one_more_is_refused_not_cut() {
 
 #[test]
 fn a_message_without_acknowledged_variant_is_written_plain() {
-    let plain = Packet { ssrc: Ssrc(1), acknowledge: false, message: Message::QueuePositionRequest };
-    assert_eq!(write(&Packet { acknowledge: true, ..plain }), write(&plain));
+    let position = plain(Message::QueuePositionRequest);
+    assert_eq!(write(&Packet { acknowledge: true, ..position }), write(&position));
+}
+
+#[test] //= TS 24.380 §8.2.3.13 test
+fn a_partner_adds_one_reference_and_takes_it_off_again() {
+    let track = Track::new(true, 0xdead_beef);
+    let up =
+        Packet { track_info: Some(track.info()), ..plain(Message::Release { indicator: Some(Indicator::NORMAL) }) };
+    let hex = "84cc0007 00000001 4d435054 0b0e0107 756e6b6e 6f776e00 deadbeef 0d028000";
+    assert_eq!(write(&up), bytes(hex));
+    assert_eq!((track.info().last(), track.info().without_last()), (Some(0xdead_beef), None));
+
+    let far = TrackInfo { references: &[[0, 0, 0, 1], [0, 0, 0, 2]], ..track.info() };
+    assert_eq!(far.last(), Some(2));
+    let next = far.without_last().unwrap();
+    assert_eq!((next.last(), next.queueing, next.participant_type), (Some(1), true, "unknown"));
+    assert_eq!(TrackInfo { references: &[], ..far }.last(), None);
+}
+
+#[test]
+fn track_info_of_64_references_is_refused_not_cut() {
+    let references = &[[7; 4]; 64];
+    let far = TrackInfo { queueing: true, participant_type: "", references };
+    for kind in Kind::ALL {
+        let vector =
+            VECTORS.iter().flat_map(|vector| vector.packets).find(|packet| packet.message.kind() == kind).unwrap();
+        let refused = Packet { track_info: Some(far), ..*vector }.write(&mut [0; 2 * SIZE_MAX]);
+        assert_eq!(refused, Err(TooLong::Value { field: Id::TrackInfo, octets: 258 }), "{kind:?}");
+        let near = TrackInfo { references: &references[..63], ..far };
+        let packet = Packet { track_info: Some(near), ..*vector };
+        assert_eq!(items(&write(&packet)), [Ok(Item::Packet(packet))], "{kind:?}");
+    }
 }

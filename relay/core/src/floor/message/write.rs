@@ -1,6 +1,6 @@
 //! From messages to datagrams.
 
-use super::{ACKNOWLEDGE, Id, Message, NAME, Packet, TooLong};
+use super::{ACKNOWLEDGE, Id, Message, NAME, Packet, TooLong, TrackInfo};
 use crate::cursor::Writer;
 use crate::floor::field::FieldWriter;
 use crate::rtcp::{self, App, Subtype};
@@ -14,16 +14,18 @@ impl Packet<'_> {
         let subtype = Subtype::try_from(kind.number() | acknowledge).map_err(|_| TooLong::Message)?;
         let mut writer = Writer::new(out);
         App { subtype, ssrc: self.ssrc, name: NAME, data: &[] }.write_header(&mut writer).ok_or(TooLong::Message)?;
-        self.message.write(&mut FieldWriter(&mut writer))?;
+        self.message.write(self.track_info, &mut FieldWriter(&mut writer))?;
         rtcp::close(&mut writer).ok_or(TooLong::Message)?;
         Ok(writer.written())
     }
 }
 
 impl Message<'_> {
-    fn write(&self, fields: &mut FieldWriter<'_, '_>) -> Result<(), TooLong> {
+    //= TS 24.380 §8.2  every message may carry Track Info between a controlling and a non-controlling function
+    /// Fields go out by their number, but a Floor Granted starts with its duration.
+    fn write(&self, track_info: Option<TrackInfo<'_>>, fields: &mut FieldWriter<'_, '_>) -> Result<(), TooLong> {
         match *self {
-            Message::Request { priority, track_info, indicator, functional_alias, location } => {
+            Message::Request { priority, indicator, functional_alias, location } => {
                 priority.map_or(Ok(()), |priority| fields.u8(Id::FloorPriority, priority))?;
                 fields.track_info(track_info)?;
                 fields.indicator(indicator)?;
@@ -33,6 +35,7 @@ impl Message<'_> {
             Message::Granted { duration_s, priority, indicator, audio_ssrc } => {
                 fields.u16(Id::Duration, duration_s)?;
                 fields.u8(Id::FloorPriority, priority)?;
+                fields.track_info(track_info)?;
                 fields.indicator(indicator)?;
                 fields.audio_ssrc(audio_ssrc)
             }
@@ -48,6 +51,7 @@ impl Message<'_> {
                 fields.text(Id::GrantedPartysIdentity, granted_party)?;
                 may_request.map_or(Ok(()), |may| fields.u16(Id::PermissionToRequest, u16::from(may)))?;
                 fields.u16(Id::MessageSequenceNumber, message_sequence_number)?;
+                fields.track_info(track_info)?;
                 fields.indicator(indicator)?;
                 fields.audio_ssrc(audio_ssrc)?;
                 fields.text(Id::FunctionalAlias, functional_alias)?;
@@ -55,21 +59,31 @@ impl Message<'_> {
             }
             Message::Deny { cause, phrase, indicator } | Message::Revoke { cause, phrase, indicator } => {
                 fields.cause(cause, phrase)?;
+                fields.track_info(track_info)?;
                 fields.indicator(indicator)
             }
-            Message::Release { indicator } => fields.indicator(indicator),
+            Message::Release { indicator } => {
+                fields.track_info(track_info)?;
+                fields.indicator(indicator)
+            }
             Message::Idle { message_sequence_number, indicator } => {
                 fields.u16(Id::MessageSequenceNumber, message_sequence_number)?;
+                fields.track_info(track_info)?;
                 fields.indicator(indicator)
             }
-            Message::RevokeRequest { user } => fields.text(Id::RevokeRequestUser, Some(user)),
-            Message::QueuePositionRequest => Ok(()),
+            Message::RevokeRequest { user } => {
+                fields.track_info(track_info)?;
+                fields.text(Id::RevokeRequestUser, Some(user))
+            }
+            Message::QueuePositionRequest => fields.track_info(track_info),
             Message::QueuePositionInfo { position, priority, indicator } => {
                 fields.u8_pair(Id::QueueInfo, position, priority)?;
+                fields.track_info(track_info)?;
                 fields.indicator(indicator)
             }
             Message::Ack { source, acknowledged } => {
                 fields.u16(Id::Source, source.number())?;
+                fields.track_info(track_info)?;
                 fields.u8(Id::MessageType, acknowledged.number())
             }
         }

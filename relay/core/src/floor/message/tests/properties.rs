@@ -26,7 +26,12 @@ impl Parts {
     fn packet(&self) -> Packet<'_> {
         let kind = Kind::ALL[self.kind];
         let acknowledge = self.acknowledge && kind.can_be_acknowledged();
-        Packet { ssrc: Ssrc(self.ssrc), acknowledge, message: self.message(kind) }
+        let track_info = self.references.as_deref().map(|references| TrackInfo {
+            queueing: self.flag == Some(true),
+            participant_type: self.texts[0].as_deref().unwrap_or_default(),
+            references,
+        });
+        Packet { ssrc: Ssrc(self.ssrc), acknowledge, message: self.message(kind), track_info }
     }
 
     fn message(&self, kind: Kind) -> Message<'_> {
@@ -35,16 +40,8 @@ impl Parts {
         let audio_ssrc = self.audio.map(Ssrc);
         let location = self.location.as_deref();
         let (word, octet) = self.words;
-        let queueing = self.flag == Some(true);
-        let track_info = self.references.as_deref().map(|references| TrackInfo {
-            queueing,
-            participant_type: first.unwrap_or_default(),
-            references,
-        });
         match kind {
-            Kind::Request => {
-                Message::Request { priority: self.octet, track_info, indicator, functional_alias: second, location }
-            }
+            Kind::Request => Message::Request { priority: self.octet, indicator, functional_alias: second, location },
             Kind::Granted => Message::Granted { duration_s: word, priority: octet, indicator, audio_ssrc },
             Kind::Taken => Message::Taken {
                 granted_party: first,

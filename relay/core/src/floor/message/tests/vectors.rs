@@ -17,11 +17,11 @@ const TALKER: Option<Ssrc> = Some(Ssrc(0xa0a0_b0b1));
 const OVERRIDER: Option<Ssrc> = Some(Ssrc(0xa0a0_b0b2));
 
 const fn up(message: Message<'static>) -> Packet<'static> {
-    Packet { ssrc: Ssrc(0x1122_3344), acknowledge: false, message }
+    Packet { ssrc: Ssrc(0x1122_3344), acknowledge: false, message, track_info: None }
 }
 
 const fn down(message: Message<'static>) -> Packet<'static> {
-    Packet { ssrc: Ssrc(0xcafe_0001), acknowledge: false, message }
+    Packet { ssrc: Ssrc(0xcafe_0001), acknowledge: false, message, track_info: None }
 }
 
 const fn acknowledged(packet: Packet<'static>) -> Packet<'static> {
@@ -38,7 +38,8 @@ const fn request(
     indicator: Option<Indicator>,
     location: Option<&'static [u8]>,
 ) -> Packet<'static> {
-    up(Message::Request { priority: Some(priority), track_info, indicator, functional_alias: None, location })
+    let message = Message::Request { priority: Some(priority), indicator, functional_alias: None, location };
+    Packet { track_info, ..up(message) }
 }
 
 const fn granted() -> Packet<'static> {
