@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::alarm::Due4;
 use crate::{
-    Order, Time,
+    Millis, Order, Time,
     floor::{general::Class, general::Request, participant},
     late_entry::{acknowledgement::Acknowledgement, newcomer::Newcomer},
     roster,
@@ -50,6 +50,7 @@ impl Seat {
             queueing: self.who.queueing,
             receive_only: self.who.receive_only,
             implicit,
+            extra: Millis(0),
         }
     }
 }

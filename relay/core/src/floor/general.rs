@@ -13,8 +13,8 @@ mod expiry;
 use alloc::collections::VecDeque;
 
 use super::cause::{DenyCause, RevokeCause};
-use super::queue::Queue;
 pub use super::queue::{Class, Level};
+use super::queue::{Entry, Queue};
 use super::settings::Settings;
 use crate::time::{Millis, Time};
 
@@ -62,6 +62,8 @@ pub struct Request<P> {
     /// Whether the request came with entering, not from a button. It is granted to the only participant; a Deny 1 of it
     /// may stay off the wire, because late entry has sent Floor Taken (§6.3.5.2.2).
     pub implicit: bool,
+    /// Round trip of the trunk that it came over, at most 2 s; T1 and T3 of its burst grow by it. 0: it came from a client.
+    pub extra: Millis,
 }
 
 /// What the machine wants done, in this order.
@@ -215,6 +217,7 @@ struct Silence {
 struct Burst<P> {
     holder: P,
     level: Level,
+    extra: Millis,
     t1: Time,
     t2: Option<Time>,
     t20: Option<Time>,
@@ -316,7 +319,7 @@ impl<P: Copy + Ord> General<P> {
         }
         match implicit {
             Some(request) if !request.receive_only => {
-                self.begin(request.from, request.level(), Origin::Asked, now);
+                self.begin(&request.entry(), Origin::Asked, now);
             }
             Some(request) => {
                 self.deny(request.from, DenyCause::ReceiveOnly);
@@ -341,13 +344,14 @@ impl<P: Copy + Ord> General<P> {
     }
 
     //= TS 24.380 §6.3.4.4.2  the talker is told first, then everybody else; only a queued grant is repeated
-    fn begin(&mut self, holder: P, level: Level, origin: Origin, now: Time) {
+    fn begin(&mut self, &Entry { from: holder, level, extra, .. }: &Entry<P>, origin: Origin, now: Time) {
         self.adopt();
         self.grants += 1;
         let timers = self.settings.timers;
         let repeats = origin == Origin::Queue && timers.c20 > 1;
+        let t20 = repeats.then(|| now + timers.t20);
         let burst =
-            Burst { holder, level, t1: now + timers.t1, t2: None, t20: repeats.then(|| now + timers.t20), granted: 1 };
+            Burst { holder, level, extra, t1: now + burst::silence_max(timers.t1, extra), t2: None, t20, granted: 1 };
         self.enter(Phase::Taken(burst), now);
         self.outputs.push_back(Output::Talker(Some(Grant { holder, number: self.grants })));
         self.tell_granted(&burst, now);
@@ -371,10 +375,14 @@ enum Origin {
     Queue,
 }
 
-impl<P> Request<P> {
+impl<P: Copy> Request<P> {
     /// What arbitration compares.
     pub fn level(&self) -> Level {
         Level { class: self.class, priority: self.priority }
+    }
+
+    fn entry(&self) -> Entry<P> {
+        Entry { from: self.from, level: self.level(), tell: self.queueing, preempts: false, extra: self.extra }
     }
 }
 

@@ -283,6 +283,7 @@ fn requests() -> impl Strategy<Value = Request<u8>> {
             queueing,
             receive_only,
             implicit,
+            extra: Millis(0),
         },
     )
 }

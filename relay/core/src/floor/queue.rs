@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::time::Millis;
+
 /// How much a request matters, before its priority is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
@@ -34,6 +36,8 @@ pub struct Entry<P> {
     pub tell: bool,
     /// It took the floor from somebody and stands at the front.
     pub preempts: bool,
+    /// Round trip of the trunk that it came over.
+    pub extra: Millis,
 }
 
 /// Where a request stands, and whom it pushed out.
@@ -175,7 +179,7 @@ mod tests {
     use std::vec::Vec;
 
     fn entry(from: u32, class: Class, priority: u8) -> Entry<u32> {
-        Entry { from, level: Level { class, priority }, tell: true, preempts: false }
+        Entry { from, level: Level { class, priority }, tell: true, preempts: false, extra: Millis(0) }
     }
 
     fn order(queue: &Queue<u32>) -> Vec<u32> {

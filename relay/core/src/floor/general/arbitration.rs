@@ -24,7 +24,7 @@ impl<P: Copy + Ord> General<P> {
         if self.talks_to_nobody(&request) {
             self.deny(request.from, DenyCause::OnlyOneParticipant);
         } else {
-            self.begin(request.from, request.level(), super::Origin::Asked, now);
+            self.begin(&request.entry(), super::Origin::Asked, now);
         }
     }
 
@@ -52,7 +52,7 @@ impl<P: Copy + Ord> General<P> {
         if !preempts && !tell && self.queue.find(request.from).is_none() {
             return self.deny(request.from, DenyCause::AnotherClientHasPermission);
         }
-        let Ok(place) = self.queue.insert(Entry { from: request.from, level, tell, preempts }) else {
+        let Ok(place) = self.queue.insert(Entry { tell, preempts, ..request.entry() }) else {
             return self.deny(request.from, DenyCause::QueueFull);
         };
         if let Some(last) = place.displaced {

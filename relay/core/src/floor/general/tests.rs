@@ -40,10 +40,10 @@ pub(super) fn drain(general: &mut General<&'static str>) -> Vec<String> {
     }
 }
 
-/// `ben` and then any of: `emergency`, `peril`, a priority, `unqueued`, `listener`, `implicit`.
+/// `ben` and then any of: `emergency`, `peril`, a priority, `unqueued`, `listener`, `implicit`, `afar`.
 fn request(from: &'static str, options: &[&str]) -> Request<&'static str> {
-    let mut request =
-        Request { from, class: Class::Normal, priority: 0, queueing: true, receive_only: false, implicit: false };
+    let (class, extra) = (Class::Normal, Millis(0));
+    let mut request = Request { from, class, priority: 0, queueing: true, receive_only: false, implicit: false, extra };
     for option in options {
         match *option {
             "emergency" => request.class = Class::Emergency,
@@ -51,6 +51,8 @@ fn request(from: &'static str, options: &[&str]) -> Request<&'static str> {
             "unqueued" => request.queueing = false,
             "listener" => request.receive_only = true,
             "implicit" => request.implicit = true,
+            "afar" => request.extra = Millis(1500),
+            "very-far" => request.extra = Millis(2500),
             priority => request.priority = priority.parse().expect("an option or a priority"),
         }
     }
@@ -105,7 +107,7 @@ fn check_with(settings: Settings, text: &'static str) {
     });
 }
 
-fn check(text: &'static str) {
+pub(super) fn check(text: &'static str) {
     check_with(settings(), text);
 }
 
