@@ -5,39 +5,50 @@
 //! `A` is an address as the driver likes it best.
 
 mod alarm;
+mod arbiter;
 mod arbitration;
 mod describing;
 mod entering;
 mod input;
 mod media;
+mod mirror;
 mod output;
 mod seat;
 mod telling;
+mod trunks;
+mod uplink;
 mod work;
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
+    string::String,
     vec::Vec,
 };
 use core::net::SocketAddr;
 
 use alarm::Alarms;
+use arbiter::Arbiter;
 pub use describing::ParticipantFacts;
-pub use input::{Action, Input};
+pub use input::{Action, FromTrunk, Input};
 pub use media::Drop;
 pub use output::{Answer, Counters, Output, Why};
 use seat::Seat;
+use trunks::Subscriber;
+pub use trunks::{Announced, ROUND_TRIP_MAX};
+pub use uplink::BACKFILL_MAX;
+use uplink::Uplink;
 use work::{Turn, Work};
 
 use crate::{
-    Millis, Order, Slot, Ssrc, Time,
+    Millis, Order, Slot, Ssrc, Time, TrunkId,
     distributor::Distributor,
     floor::{
         self,
-        general::{self, General, Grant},
+        general::{self, Grant},
         message,
     },
     retention::{Limits, Retention},
+    trunk::{Range, wire},
     voice::{Burst, Voice},
 };
 
@@ -68,7 +79,7 @@ pub struct Call<A> {
     /// Settings that count from the next burst.
     next_settings: Option<Settings>,
     floor_ssrc: Ssrc,
-    general: General<Slot>,
+    arbiter: Arbiter,
     seats: Vec<Option<alloc::boxed::Box<Seat>>>,
     participants: usize,
     kept: Retention,
@@ -84,7 +95,7 @@ pub struct Call<A> {
     newcomers: Vec<Slot>,
     newcomers_due: VecDeque<Slot>,
     alarms: Alarms,
-    general_wake: Option<(Time, general::Why)>,
+    arbiter_wake: Option<(Time, general::Why)>,
     replay_wake: Option<Time>,
     outbox: VecDeque<Work>,
     turn: Turn,
@@ -93,8 +104,44 @@ pub struct Call<A> {
     asking: Option<(Slot, u64)>,
     orders: Vec<Order>,
     datagram: [u8; message::SIZE_MAX],
+    /// This call's number on every trunk, towards us.
+    flow: u32,
+    /// Which of the node's calls of its group this is; a home that starts anew has a greater one.
+    generation: u64,
+    /// What this system's own participants speak under.
+    range: Range,
+    /// The partners that take part.
+    trunks: Vec<Subscriber>,
+    /// Participants behind them, by what their partner calls them.
+    behind: BTreeMap<(TrunkId, u32), Slot>,
+    /// The way to the home, if that is another system.
+    uplink: Option<Uplink>,
     now: Time,
     counters: Counters,
+}
+
+/// What spans systems in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// This call's number on every trunk, towards us; unique in the node.
+    pub flow: u32,
+    /// Grows with every call that the node opens.
+    pub generation: u64,
+    /// The SSRCs of this node's own calls.
+    pub range: Range,
+    /// Where the home of the group is; `None`: here.
+    pub home: Option<Home>,
+}
+
+/// The home of a call's group, if it is another system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The trunk to it.
+    pub trunk: TrunkId,
+    /// The group.
+    pub group: String,
+    /// Whether the home starts a call if none runs.
+    pub start: bool,
 }
 
 impl<A: Copy + From<SocketAddr>> Call<A> {
@@ -104,7 +151,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             settings,
             next_settings: None,
             floor_ssrc,
-            general: General::new(settings.floor),
+            arbiter: Arbiter::own(settings.floor),
             seats: Vec::new(),
             participants: 0,
             kept: Retention::new(settings.limits()),
@@ -117,7 +164,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             newcomers: Vec::new(),
             newcomers_due: VecDeque::new(),
             alarms: Alarms::default(),
-            general_wake: None,
+            arbiter_wake: None,
             replay_wake: None,
             outbox: VecDeque::new(),
             turn: Turn::default(),
@@ -125,9 +172,26 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             asking: None,
             orders: Vec::new(),
             datagram: [0; message::SIZE_MAX],
+            flow: 0,
+            generation: 0,
+            range: Range::new(0),
+            trunks: Vec::new(),
+            behind: BTreeMap::new(),
+            uplink: None,
             now: Time::ZERO,
             counters: Counters::default(),
         }
+    }
+
+    /// The same call in a node with trunks. If its home is another system, that system arbitrates.
+    pub fn spanning(self, span: Span) -> Call<A> {
+        let Span { flow, generation, range, home } = span;
+        let uplink = home.map(|home| Uplink::new(home.trunk, &home.group, home.start));
+        let arbiter = match uplink {
+            Some(_) => Arbiter::home(self.settings.floor),
+            None => Arbiter::own(self.settings.floor),
+        };
+        Call { flow, generation, range, uplink, arbiter, ..self }
     }
 
     /// Tells the call what happened. Total: what concerns nobody in the call is discarded.
@@ -141,6 +205,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Input::Replace { slot, entry, participant } => self.replace(slot, entry, participant),
             Input::Leave { slot } => self.leave(slot),
             Input::Ask { slot, token, action } => self.ask(slot, token, action),
+            Input::Trunk { from, what } => self.trunk_says(from, what),
+            Input::Expel { trunk, reference, cause } => self.expel(trunk, reference, cause),
             Input::Configure(settings) => self.configure(settings),
             Input::Timer => self.expire_due(),
         }
@@ -166,9 +232,44 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.distributor.backlog()
     }
 
+    /// What has to be written to other systems when the call ends: that it has, or that nobody here takes part any more.
+    pub fn farewell(&self) -> Vec<(TrunkId, wire::Frame)> {
+        let frame = |what| wire::Frame { what: Some(what) };
+        let ended = |subscriber: &Subscriber| {
+            let ended = wire::Ended { flow: subscriber.flow, cause: "call-ended".into() };
+            (subscriber.trunk, frame(wire::frame::What::Ended(ended)))
+        };
+        let leaves = self.uplink.as_ref().and_then(|uplink| {
+            let unsubscribe = wire::Unsubscribe { flow: uplink.home_flow? };
+            Some((uplink.trunk, frame(wire::frame::What::Unsubscribe(unsubscribe))))
+        });
+        self.trunks.iter().map(ended).chain(leaves).collect()
+    }
+
+    fn trunk_says(&mut self, from: TrunkId, what: FromTrunk<'_>) {
+        let is_home = self.uplink.as_ref().is_some_and(|uplink| uplink.trunk == from);
+        if is_home {
+            self.trunk_heard(from);
+        }
+        match what {
+            FromTrunk::Up => self.trunk_up(from),
+            FromTrunk::Lost => self.trunk_lost(from),
+            FromTrunk::Heard => {}
+            FromTrunk::RoundTrip(round_trip) => self.round_trip(from, round_trip),
+            FromTrunk::Frame(what) if is_home => self.frame_from_home(what),
+            FromTrunk::Frame(what) => self.frame_from_partner(from, what),
+            FromTrunk::Floor { packet, holder, talker } if is_home => self.floor_from_home(&packet, holder, talker),
+            FromTrunk::Floor { packet, .. } => self.floor_from_partner(from, &packet),
+            FromTrunk::Media(packet) if is_home => self.media_from_home(&packet),
+            FromTrunk::Media(packet) => self.media_from_partner(from, &packet),
+            FromTrunk::Backfill(packet) if is_home => self.backfill_from_home(packet.as_ref()),
+            FromTrunk::Backfill(_) => self.counters.misdirected += 1,
+        }
+    }
+
     fn configure(&mut self, settings: Settings) {
         self.next_settings = Some(settings);
-        self.general.handle(general::Input::Configure(settings.floor), self.now);
+        self.arbiter.handle(general::Input::Configure(settings.floor), self.now);
         self.settle();
     }
 

@@ -9,6 +9,9 @@ pub struct Ssrc(pub u32);
 pub struct Slot(pub u32);
 
 impl Slot {
+    /// Stands for a talker who has no place in this roster: it is served at the home of the group, or by another partner.
+    pub const ELSEWHERE: Slot = Slot(u32::MAX);
+
     /// The slot as an index of a column.
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -1,3 +1,6 @@
 //! The trunk: what two relays say to each other, and what each believes of the other.
 
+pub mod range;
 pub mod wire;
+
+pub use range::Range;

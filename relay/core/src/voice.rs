@@ -60,6 +60,11 @@ impl Voice {
         }
     }
 
+    /// A voice that another system has heard up to this packet.
+    pub fn known(user: Arc<str>, newest: Sequence, timestamp: u32, payload_type: u8, now: Time) -> Voice {
+        Voice { user, newest, timestamp, payload_type, arrived: now, extender: Extender::resume(newest), seen: 0 }
+    }
+
     /// Notes a further packet and answers its extended number, or `None` if the network brought it a second time.
     pub fn note(&mut self, packet: &Packet<'_>, now: Time) -> Option<Sequence> {
         let before = self.newest;

@@ -59,13 +59,16 @@ impl Alarms {
 impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
     /// Everything whose time has come.
     pub(super) fn expire_due(&mut self) {
-        if self.general_wake.is_some_and(|(at, _)| at <= self.now) {
-            self.general.handle(crate::floor::general::Input::Timer, self.now);
+        if self.arbiter_wake.is_some_and(|(at, _)| at <= self.now) {
+            self.arbiter.handle(crate::floor::general::Input::Timer, self.now);
             self.settle();
         }
         if self.replay_wake.is_some_and(|at| at <= self.now) {
             self.replay_wake = None;
             self.serve_newcomers();
+        }
+        if self.uplink.as_ref().and_then(|uplink| uplink.wake()).is_some_and(|at| at <= self.now) {
+            self.finish_filling();
         }
         while let Some((at, slot, alarm)) = self.alarms.first().filter(|(at, ..)| *at <= self.now) {
             let Some(seat) = super::at_mut(&mut self.seats, slot) else {
@@ -88,9 +91,10 @@ impl<A: Copy + From<core::net::SocketAddr>> Call<A> {
     /// When the call wants to be told that time has passed.
     pub(super) fn next_wake(&self) -> Option<(Time, Why)> {
         let alarm = self.alarms.first().map(|(at, slot, alarm)| (at, self.why(slot, alarm)));
-        let general = self.general_wake.map(|(at, why)| (at, Why::Floor(why)));
+        let floor = self.arbiter_wake.map(|(at, why)| (at, Why::Floor(why)));
         let replay = self.replay_wake.map(|at| (at, Why::Replay));
-        [general, replay, alarm].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let backfill = self.uplink.as_ref().and_then(|uplink| uplink.wake()).map(|at| (at, Why::Backfill));
+        [floor, replay, backfill, alarm].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     pub(super) fn set_alarm(&mut self, slot: Slot, alarm: Alarm, at: Option<Time>) {

@@ -10,6 +10,7 @@ use crate::{
         cause::DenyCause,
         general::{self, Output},
         message::{Message, Packet},
+        non_controlling,
         participant::{self, Asked, Told},
     },
 };
@@ -20,11 +21,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.hear(slot);
         self.confirm(slot);
         let input = match packet.message {
-            Message::Request { priority, .. } => {
-                let Some(seat) = self.seat_mut(slot) else { return };
-                seat.asked = priority.unwrap_or(0);
-                participant::Input::Request
-            }
+            Message::Request { priority, .. } => return self.request_floor(slot, priority),
             Message::Release { .. } => participant::Input::Release { acknowledge: packet.acknowledge },
             Message::QueuePositionRequest => participant::Input::QueuePositionRequest,
             Message::Ack { .. } => return,
@@ -36,6 +33,15 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let now = self.now;
         let Some(seat) = self.seat_mut(slot) else { return };
         seat.floor.handle(input, now);
+        self.drain(slot);
+    }
+
+    /// A participant asks for the floor by a message.
+    pub(super) fn request_floor(&mut self, slot: Slot, priority: Option<u8>) {
+        let now = self.now;
+        let Some(seat) = self.seat_mut(slot) else { return };
+        seat.asked = priority.unwrap_or(0);
+        seat.floor.handle(participant::Input::Request, now);
         self.drain(slot);
     }
 
@@ -53,9 +59,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 participant::Input::Request
             }
             Action::Release => {
-                let waits = self.general.queue().find(slot).is_some();
+                let waits = self.arbiter.waits(slot);
                 self.outbox.push_back(Work::Answer(token, Answer::Released));
-                if self.general.holder() != Some(slot) && !waits {
+                if self.arbiter.holder() != Some(slot) && !waits {
                     return;
                 }
                 participant::Input::Release { acknowledge: false }
@@ -94,6 +100,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     pub(super) fn obey(&mut self, slot: Slot, output: participant::Output) {
         let now = self.now;
         match output {
+            // The partner acknowledges its own participants, and repeats to them what has to be repeated.
+            participant::Output::Acknowledge | participant::Output::Current | participant::Output::Revoke(_)
+                if self.is_behind(slot) => {}
             participant::Output::Acknowledge => self.outbox.push_back(Work::Note(slot, Note::Acknowledge)),
             participant::Output::Current => self.outbox.push_back(Work::Tell(slot)),
             participant::Output::Revoke(cause) => self.outbox.push_back(Work::Note(slot, Note::Revoke(cause))),
@@ -106,7 +115,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     Asked::QueuePositionRequest => general::Input::QueuePositionRequest(slot),
                     Asked::Left => general::Input::Left(slot),
                 };
-                self.general.handle(input, now);
+                self.arbiter.handle(input, now);
                 self.settle();
             }
             participant::Output::Distribute | participant::Output::Drop(_) | participant::Output::Wake(_) => {}
@@ -116,7 +125,23 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// Does what the general machine says until it has nothing more to say.
     pub(super) fn settle(&mut self) {
         loop {
-            match self.general.poll() {
+            let output = match self.arbiter.poll() {
+                non_controlling::Output::Local(output) => output,
+                non_controlling::Output::Home(what) => {
+                    self.tell_home(what);
+                    continue;
+                }
+                // The others hear nothing before the home has said what comes next.
+                non_controlling::Output::Stopped(slot) => {
+                    self.tell(slot, Told::Idle);
+                    continue;
+                }
+                non_controlling::Output::Wake(wake) => {
+                    self.arbiter_wake = wake;
+                    return;
+                }
+            };
+            match output {
                 Output::Talker(Some(grant)) => self.open(grant),
                 Output::Talker(None) => self.close(),
                 Output::Granted { to, duration_s, priority } => {
@@ -136,12 +161,13 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     self.answer(to, Answer::Queued(position));
                 }
                 Output::NotQueued { to } => self.note(to, Told::Queued, Note::NotQueued),
+                Output::Revoke { to, cause } if self.is_behind(to) => {
+                    self.note(to, Told::Revoke(cause), Note::Revoke(cause));
+                }
                 Output::Revoke { to, cause } => self.tell(to, Told::Revoke(cause)),
                 Output::Inactive => self.outbox.push_back(Work::Inactive),
-                Output::Wake(wake) => {
-                    self.general_wake = wake;
-                    return;
-                }
+                // The arbiter says it by itself.
+                Output::Wake(_) => return,
             }
         }
     }
@@ -161,6 +187,14 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             self.tell(slot, told);
         }
         self.turn.telling = Some(0);
+        for trunk in self.trunks.iter().map(|subscriber| subscriber.trunk) {
+            self.outbox.push_back(Work::TellTrunk(trunk));
+        }
+    }
+
+    /// Whether a partner serves this participant.
+    pub(super) fn is_behind(&self, slot: Slot) -> bool {
+        self.seat(slot).is_some_and(|seat| seat.who.leg.behind().is_some())
     }
 
     fn tell(&mut self, slot: Slot, told: Told) {

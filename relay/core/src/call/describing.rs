@@ -66,12 +66,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     /// State of the floor and who talks.
     pub fn floor(&self) -> (FloorState, Option<Slot>, Time) {
-        let (state, talker) = match self.general.state() {
+        let (state, talker) = match self.arbiter.state() {
             State::Taken { holder } => (FloorState::Taken, Some(holder)),
             State::PendingRevoke { holder, .. } => (FloorState::PendingRevoke, Some(holder)),
             State::StartStop | State::Idle | State::Releasing => (FloorState::Idle, None),
         };
-        (state, talker, self.general.since())
+        (state, talker, self.arbiter.since())
     }
 
     /// Whether the talker's identity is withheld.
@@ -81,7 +81,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     /// Requests that wait for the floor.
     pub fn queue_length(&self) -> u32 {
-        self.general.queue().len() as u32
+        self.arbiter.queue_length()
     }
 
     /// The retained SSRC whose packet came last. Costs no pass over retention: `retained` counts from the oldest packet of any.
@@ -111,17 +111,17 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     fn floor_facts(&self, slot: Option<Slot>) -> FloorFacts {
-        let (state, talker, since) = self.floor();
-        let talker = talker.and_then(|talker| self.seat(talker));
+        let (state, _, since) = self.floor();
+        let talker = self.present_talker();
         let seat = slot.and_then(|slot| self.seat(slot));
         FloorFacts {
             state,
-            talker: talker.filter(|_| !self.settings.privacy).map(|seat| seat.who.user.clone()),
-            audio_ssrc: talker.map(|seat| seat.who.audio_ssrc),
+            audio_ssrc: talker.as_ref().map(|talker| talker.1),
+            talker: talker.filter(|_| !self.settings.privacy).map(|talker| talker.0),
             may_request: seat.is_none_or(|seat| !seat.who.receive_only),
             message_sequence_number: seat.map_or(0, |seat| seat.msn),
             since: self.now.since(since),
-            queue_length: self.general.queue().len() as u32,
+            queue_length: self.arbiter.queue_length(),
         }
     }
 

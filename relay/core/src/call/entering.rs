@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use super::{Call, Seat, alarm::Alarm, telling::Note, work::Work};
 use crate::{
-    Order, Slot,
+    Millis, Order, Slot,
     floor::{
         cause::DenyCause,
         general::{self, State},
@@ -25,10 +25,17 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let implicit = who.implicit_floor_request;
         self.place(slot, self.newcomer_seat(entry, who));
         self.participants += 1;
-        self.general.handle(general::Input::Entered(slot), self.now);
+        self.arbiter.handle(general::Input::Entered(slot), self.now);
+        self.announce(slot);
         let before = self.outbox.len();
         self.set_up_or_ask(slot, implicit);
         self.welcome(slot, before, implicit);
+        if self.is_behind(slot) {
+            // Its partner serves it: the trunk brought floor and media when the partner subscribed.
+            self.counters.entered += 1;
+            self.outbox.push_back(Work::Entered(slot, entry, Box::new(plan)));
+            return self.admitted(slot);
+        }
         let newcomer = Newcomer::new(plan, &self.kept, self.now);
         self.serve_from(slot, newcomer);
     }
@@ -55,11 +62,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             entered: old.entered,
             sent: old.sent,
             overtaken: old.overtaken,
+            extra: old.extra,
             ..self.newcomer_seat(entry, who)
         };
         self.place(slot, seat);
         self.drain(slot);
-        self.outbox.push_back(match (self.general.state(), self.general.remaining(self.now)) {
+        self.outbox.push_back(match (self.arbiter.state(), self.arbiter.remaining(self.now)) {
             (State::Taken { holder }, Some(rest)) if holder == slot => {
                 let priority = self.seat(slot).map_or(0, |seat| seat.request(slot, seat.asked, false).priority);
                 let duration_s = rest.0.div_ceil(1000) as u16;
@@ -80,14 +88,18 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let Some(mut seat) = self.seats.get_mut(slot.index()).and_then(Option::take) else { return };
         self.withdraw(slot, &mut seat);
         self.participants -= 1;
+        match seat.who.leg.behind() {
+            Some(behind) => _ = self.behind.remove(&(behind.trunk, behind.reference)),
+            None => self.depart(seat.who.audio_ssrc.0),
+        }
     }
 
     fn set_up_or_ask(&mut self, slot: Slot, implicit: bool) {
         let asks = self.seat(slot).filter(|_| implicit);
         let request = asks.map(|seat| seat.request(slot, seat.who.priority, true));
-        match (self.general.state(), request) {
-            (State::StartStop, implicit) => self.general.handle(general::Input::SetUp { implicit }, self.now),
-            (_, Some(request)) => self.general.handle(general::Input::Request(request), self.now),
+        match (self.arbiter.state(), request) {
+            (State::StartStop, implicit) => self.arbiter.handle(general::Input::SetUp { implicit }, self.now),
+            (_, Some(request)) => self.arbiter.handle(general::Input::Request(request), self.now),
             (_, None) => return,
         }
         self.settle();
@@ -101,7 +113,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 !matches!(work, Work::Note(to, Note::Deny(DenyCause::AnotherClientHasPermission)) if *to == slot)
             });
         }
-        if self.general.holder() != Some(slot) {
+        if self.arbiter.holder() != Some(slot) {
             self.outbox.insert(before.min(self.outbox.len()), Work::Tell(slot));
         }
     }
@@ -127,7 +139,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     fn newcomer_seat(&self, entry: u64, who: roster::Participant) -> Seat {
-        let taken = self.general.holder().is_some();
+        let taken = self.arbiter.holder().is_some();
         Seat {
             entry,
             floor: participant::Participant::enter(taken, &self.settings.floor.timers),
@@ -145,6 +157,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             own_since: 0,
             sent: 0,
             overtaken: 0,
+            extra: Millis(0),
             who,
         }
     }
@@ -166,9 +179,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.outbox.retain(|work| !work.concerns(slot));
         let end = self.kept.end();
         let next = self.distributor.leave(slot).map_or(end, |next| next.min(end));
-        if let Some(from) = seat.live_from.take() {
-            seat.sent += (next.0.saturating_sub(from.0)).saturating_sub(seat.own_since);
-        }
+        seat.end_live(next);
         next
     }
 }
@@ -178,7 +189,9 @@ impl Work {
         match self {
             Work::Note(to, _) | Work::Tell(to) | Work::Repeat(to) | Work::Serve(to) => *to == slot,
             Work::Entered(to, ..) | Work::Expired(to, _) => *to == slot,
-            Work::Answer(..) | Work::Inactive => false,
+            Work::Expelled(to, _) => *to == slot,
+            Work::Answer(..) | Work::Inactive | Work::TellTrunk(_) | Work::Frame(..) => false,
+            Work::Announced(..) | Work::Departed(..) | Work::Ready | Work::Refused(_) | Work::Missed(..) => false,
         }
     }
 }

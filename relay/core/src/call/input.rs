@@ -1,8 +1,7 @@
 //! What a call is told.
 
-use crate::{Slot, floor::message, roster, rtp};
-
 use super::Settings;
+use crate::{Millis, Slot, TrunkId, floor::message, roster, rtp, trunk::wire::frame::What};
 
 /// What happened.
 #[derive(Debug)]
@@ -58,6 +57,22 @@ pub enum Input<'a> {
         /// What it asks.
         action: Action,
     },
+    /// Something came over a trunk that takes part in this call.
+    Trunk {
+        /// Which trunk.
+        from: TrunkId,
+        /// What.
+        what: FromTrunk<'a>,
+    },
+    /// Control does not let an announced participant in, or takes it out.
+    Expel {
+        /// Which trunk it is behind.
+        trunk: TrunkId,
+        /// What the partner calls it.
+        reference: u32,
+        /// Why; a word from the cause table.
+        cause: &'a str,
+    },
     /// New settings; those of floor and media count from the next burst.
     Configure(Settings),
     /// Time has passed.
@@ -71,4 +86,32 @@ pub enum Action {
     Request(u8),
     /// To give it back, or its place in the queue.
     Release,
+}
+
+/// What comes over a trunk.
+#[derive(Debug)]
+pub enum FromTrunk<'a> {
+    /// It stands.
+    Up,
+    /// It stands no longer.
+    Lost,
+    /// The other end lives.
+    Heard,
+    /// The round trip was measured.
+    RoundTrip(Millis),
+    /// A frame for this call that is no floor message.
+    Frame(What),
+    /// A floor message.
+    Floor {
+        /// The message.
+        packet: message::Packet<'a>,
+        /// The reference of the talker, if it is behind this trunk; 0: it is not.
+        holder: u32,
+        /// Primary MC service ID of the talker; empty: nobody talks.
+        talker: &'a str,
+    },
+    /// A live packet.
+    Media(rtp::Packet<'a>),
+    /// A packet of the backfill; `None`: it is complete.
+    Backfill(Option<rtp::Packet<'a>>),
 }

@@ -29,11 +29,15 @@ pub enum Drop {
     Duplicate,
     /// The packet is larger than retention.
     TooLarge,
+    /// A trunk brought it under an SSRC that its system's talker does not have.
+    Injected,
+    /// Too much came while a backfill was awaited.
+    Held,
 }
 
 impl Drop {
     /// How many causes there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 8;
 
     /// Every cause with the word that counters show.
     pub const TABLE: [(Drop, &'static str); Drop::COUNT] = [
@@ -43,6 +47,8 @@ impl Drop {
         (Drop::ByteRate, "media.bytes_per_s"),
         (Drop::Duplicate, "duplicate"),
         (Drop::TooLarge, "too-large"),
+        (Drop::Injected, "injected"),
+        (Drop::Held, "held"),
     ];
 
     /// Place of the cause in `TABLE`.
@@ -127,7 +133,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         if !self.newcomers.is_empty() {
             self.serve_newcomers();
         }
-        self.general.handle(general::Input::Media(slot), self.now);
+        self.arbiter.handle(general::Input::Media(slot), self.now);
         self.settle();
     }
 
@@ -155,7 +161,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
     }
 
-    fn count(&mut self, cause: Drop) {
+    pub(super) fn count(&mut self, cause: Drop) {
         if let Some(counter) = self.counters.dropped.get_mut(cause.index()) {
             *counter += 1;
         }
@@ -187,7 +193,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     /// Lets go of bursts that no longer stand in retention, and of voices that cannot come back.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         let oldest = self.kept.oldest();
         while self.bursts.front().is_some_and(|burst| burst.ended.is_some() && burst.until <= oldest) {
             self.bursts.pop_front();
@@ -219,7 +225,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     /// One more packet that the participants of its own user do not get.
-    fn count_own(&mut self, ssrc: Ssrc) {
+    pub(super) fn count_own(&mut self, ssrc: Ssrc) {
         if self.own.as_ref().is_none_or(|own| own.0 != ssrc) {
             self.own = Some((ssrc, self.slots_of(ssrc)));
         }

@@ -1,12 +1,15 @@
 //! What a call says.
 
-use super::media;
+use alloc::{boxed::Box, string::String};
+
+use super::{media, trunks::Announced};
 use crate::{
-    Order, Slot, Time,
+    Order, Slot, Ssrc, Time, TrunkId,
     distributor::SliceEpoch,
     floor::{cause::DenyCause, general, participant},
     late_entry::Facts,
     retention::Retention,
+    trunk::{Range, wire},
 };
 
 /// What to do.
@@ -59,6 +62,77 @@ pub enum Output<'a, A> {
         /// What was decided.
         answer: Answer,
     },
+    /// Write to a trunk's relay.
+    Frame {
+        /// Which trunk.
+        to: TrunkId,
+        /// What to write.
+        frame: Box<wire::Frame>,
+    },
+    /// Send one live packet over a trunk, once for everybody behind it.
+    Forward {
+        /// Which trunk.
+        to: TrunkId,
+        /// The call's number at the other end.
+        flow: u32,
+        /// The datagram.
+        packet: &'a [u8],
+    },
+    /// Send these retained packets over a trunk, in this order, on the call's backfill stream.
+    Backfill {
+        /// Which trunk.
+        to: TrunkId,
+        /// The call's number at the other end.
+        flow: u32,
+        /// Which packets of `kept`.
+        orders: &'a [Order],
+        /// Where they stand.
+        kept: &'a Retention,
+        /// Whether the stream ends with them.
+        done: bool,
+    },
+    /// A partner announces a participant: control lets it in by the roster, or expels it.
+    Announced {
+        /// Which trunk it is behind.
+        trunk: TrunkId,
+        /// Who.
+        announced: Box<Announced>,
+    },
+    /// A participant behind a trunk has left: control takes it out of the roster.
+    Departed {
+        /// Which trunk it was behind.
+        trunk: TrunkId,
+        /// What the partner called it.
+        reference: u32,
+    },
+    /// The home has told everything: participants can enter, with SSRCs of this range.
+    Ready {
+        /// The SSRCs of this system in the call.
+        range: Range,
+    },
+    /// The home does not serve this call, or no longer; a word from the cause table.
+    Refused {
+        /// Why.
+        cause: String,
+    },
+    /// The home does not let a participant in, or takes it out: control takes it out of the roster.
+    Expelled {
+        /// Whose.
+        slot: Slot,
+        /// Number of its entry.
+        entry: u64,
+        /// Why.
+        cause: String,
+    },
+    /// Neither this system nor the home has these packets any more; extended numbers of the home.
+    Missed {
+        /// Whose media.
+        ssrc: Ssrc,
+        /// The first.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
     /// Nobody asked for the floor during the hang time.
     Inactive,
     /// A leg was silent for longer than it lives.
@@ -100,6 +174,8 @@ pub enum Why {
     Expiry,
     /// Retained media is paced.
     Replay,
+    /// A backfill takes too long.
+    Backfill,
     /// An SSRC may have been withheld too long.
     Withhold,
 }
@@ -121,6 +197,16 @@ pub struct Counters {
     pub misdirected: u64,
     /// Participants entered, replaced legs included.
     pub entered: u64,
-    /// Media that does not leave, by `media::Drop::index`.
+    /// Packets sent over trunks, each counted once per trunk.
+    pub forwarded: u64,
+    /// Packets kept that came from the home, backfill included.
+    pub from_trunk: u64,
+    /// Packets sent or taken as backfill.
+    pub backfilled: u64,
+    /// Packets that retention let go of before a trunk had them.
+    pub trunk_overtaken: u64,
+    /// Packets that neither this system nor the home had any more when the trunk came back.
+    pub backfill_missed: u64,
+    /// Media that does not leave, by [`Drop::index`](media::Drop::index).
     pub dropped: [u64; media::Drop::COUNT],
 }

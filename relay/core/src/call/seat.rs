@@ -38,6 +38,8 @@ pub(super) struct Seat {
     pub(super) sent: u64,
     /// Packets that retention let go of first.
     pub(super) overtaken: u64,
+    /// The round trip to the partner that serves it.
+    pub(super) extra: Millis,
 }
 
 impl Seat {
@@ -50,7 +52,14 @@ impl Seat {
             queueing: self.who.queueing,
             receive_only: self.who.receive_only,
             implicit,
-            extra: Millis(0),
+            extra: self.extra,
+        }
+    }
+
+    /// Its live packets end before `next`.
+    pub(super) fn end_live(&mut self, next: Order) {
+        if let Some(from) = self.live_from.take() {
+            self.sent += next.0.saturating_sub(from.0).saturating_sub(self.own_since);
         }
     }
 }

@@ -3,10 +3,14 @@
 mod floor;
 mod late_entry;
 mod legs;
+mod partner;
 mod resume;
+mod span;
 
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
+
+use span::Spanning;
 
 use super::*;
 use crate::{
@@ -37,6 +41,8 @@ struct World {
     inactive: usize,
     expired: Vec<(Slot, u64)>,
     entries: u64,
+    /// What goes over trunks, and what control is told of them.
+    spanning: Vec<Spanning>,
 }
 
 fn settings() -> Settings {
@@ -78,6 +84,7 @@ impl World {
             inactive: 0,
             expired: Vec::new(),
             entries: 0,
+            spanning: Vec::new(),
         }
     }
 
@@ -117,6 +124,7 @@ impl World {
                     self.wake = wake.map(|(at, _)| at);
                     return true;
                 }
+                output => self.spanning.push(Spanning::of(output)),
             }
         }
         false

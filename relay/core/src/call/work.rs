@@ -1,12 +1,17 @@
 //! What waits to be done, and in which order it is handed out.
 
+use alloc::{boxed::Box, string::String};
 use core::net::SocketAddr;
 
-use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note};
+use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note, trunks::Announced};
 use crate::{
-    Millis, Order, Slot, Time,
+    Millis, Order, Slot, Ssrc, Time, TrunkId,
     distributor::SliceEpoch,
     late_entry::{Facts, newcomer::TICK, plan::Plan},
+    trunk::{
+        Range,
+        wire::{self, frame::What},
+    },
 };
 
 /// Something for one participant, or for control, that leaves before anything else does.
@@ -21,10 +26,19 @@ pub(super) enum Work {
     /// Retained media, as far as it may leave now.
     Serve(Slot),
     /// The facts are gathered when it is handed out: behind the media, which is in a hurry.
-    Entered(Slot, u64, alloc::boxed::Box<Plan>),
+    Entered(Slot, u64, Box<Plan>),
     Answer(u64, Answer),
     Inactive,
     Expired(Slot, u64),
+    /// The state of the floor, for everybody behind a trunk.
+    TellTrunk(TrunkId),
+    Frame(TrunkId, Box<wire::Frame>),
+    Announced(TrunkId, Box<Announced>),
+    Departed(TrunkId, u32),
+    Ready,
+    Refused(String),
+    Expelled(Slot, String),
+    Missed(Ssrc, u64, u64),
 }
 
 /// Whose turn it is when several have work: live media, the floor's news for everybody, retained media.
@@ -52,11 +66,43 @@ enum Chosen {
     Floor(Slot, usize),
     Distribute(Order, SliceEpoch, core::ops::Range<usize>),
     Replay(Slot),
-    Entered(Slot, u64, alloc::boxed::Box<Facts>),
+    Entered(Slot, u64, Box<Facts>),
     Answer(u64, Answer),
     Inactive,
     Expired(Slot, u64),
+    Trunk(TrunkWork),
+    Forward(TrunkId, u32, Order),
+    Backfill(TrunkId, u32, bool),
     Nothing,
+}
+
+/// What concerns trunks and owns what it says.
+enum TrunkWork {
+    Frame(TrunkId, Box<wire::Frame>),
+    Announced(TrunkId, Box<Announced>),
+    Departed(TrunkId, u32),
+    Ready(Range),
+    Refused(String),
+    Expelled(Slot, u64, String),
+    Missed(Ssrc, u64, u64),
+}
+
+impl TrunkWork {
+    fn output<'a, A>(self) -> Output<'a, A> {
+        match self {
+            TrunkWork::Frame(to, frame) => Output::Frame { to, frame },
+            TrunkWork::Announced(trunk, announced) => Output::Announced { trunk, announced },
+            TrunkWork::Departed(trunk, reference) => Output::Departed { trunk, reference },
+            TrunkWork::Ready(range) => Output::Ready { range },
+            TrunkWork::Refused(cause) => Output::Refused { cause },
+            TrunkWork::Expelled(slot, entry, cause) => Output::Expelled { slot, entry, cause },
+            TrunkWork::Missed(ssrc, first, last) => Output::Missed { ssrc, first, last },
+        }
+    }
+}
+
+fn floor_frame(to: TrunkId, floor: wire::Floor) -> Chosen {
+    Chosen::Trunk(TrunkWork::Frame(to, Box::new(wire::Frame { what: Some(What::Floor(floor)) })))
 }
 
 impl<A: Copy + From<SocketAddr>> Call<A> {
@@ -86,6 +132,16 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 Chosen::Answer(token, answer) => return Output::Answer { token, answer },
                 Chosen::Inactive => return Output::Inactive,
                 Chosen::Expired(slot, entry) => return Output::Expired { slot, entry },
+                Chosen::Trunk(work) => return work.output(),
+                Chosen::Forward(to, flow, order) => {
+                    if self.kept.packet(order).is_none() {
+                        continue;
+                    }
+                    return Output::Forward { to, flow, packet: self.kept.packet(order).unwrap_or(&[]) };
+                }
+                Chosen::Backfill(to, flow, done) => {
+                    return Output::Backfill { to, flow, orders: &self.orders, kept: &self.kept, done };
+                }
                 Chosen::Nothing => return Output::Wake(self.next_wake()),
             }
         }
@@ -93,24 +149,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     fn choose(&mut self) -> Chosen {
         while let Some(work) = self.outbox.pop_front() {
-            match work {
-                Work::Note(slot, note) => return Chosen::Floor(slot, self.write_note(slot, note)),
-                Work::Tell(slot) => return Chosen::Floor(slot, self.write_state(slot, true)),
-                Work::Repeat(slot) => return Chosen::Floor(slot, self.write_state(slot, false)),
-                Work::Serve(slot) => {
-                    if self.fill(slot) {
-                        self.outbox.push_front(Work::Serve(slot));
-                        return Chosen::Replay(slot);
-                    }
-                }
-                Work::Entered(slot, entry, plan) => {
-                    let facts = self.facts(Some(slot), Some(&plan));
-                    return Chosen::Entered(slot, entry, alloc::boxed::Box::new(facts));
-                }
-                Work::Answer(token, answer) => return Chosen::Answer(token, answer),
-                Work::Inactive => return Chosen::Inactive,
-                Work::Expired(slot, entry) => return Chosen::Expired(slot, entry),
+            if let Some(chosen) = self.choose_work(work) {
+                return chosen;
             }
+        }
+        if let Some((to, flow, order)) = self.choose_up().or_else(|| self.choose_forward()) {
+            return Chosen::Forward(to, flow, order);
         }
         // Each kind once, and once more whichever had its share before the others were asked.
         for _ in 0..4 {
@@ -124,6 +168,40 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             }
         }
         Chosen::Nothing
+    }
+
+    fn choose_work(&mut self, work: Work) -> Option<Chosen> {
+        Some(match work {
+            Work::Note(slot, note) if self.is_behind(slot) => {
+                let (to, floor) = self.write_note_behind(slot, note)?;
+                floor_frame(to, floor)
+            }
+            Work::Note(slot, note) => Chosen::Floor(slot, self.write_note(slot, note)),
+            Work::Tell(slot) => Chosen::Floor(slot, self.write_state(slot, true)),
+            Work::Repeat(slot) => Chosen::Floor(slot, self.write_state(slot, false)),
+            Work::Serve(slot) => {
+                if !self.fill(slot) {
+                    return None;
+                }
+                self.outbox.push_front(Work::Serve(slot));
+                Chosen::Replay(slot)
+            }
+            Work::Entered(slot, entry, plan) => {
+                let facts = self.facts(Some(slot), Some(&plan));
+                Chosen::Entered(slot, entry, Box::new(facts))
+            }
+            Work::Answer(token, answer) => Chosen::Answer(token, answer),
+            Work::Inactive => Chosen::Inactive,
+            Work::Expired(slot, entry) => Chosen::Expired(slot, entry),
+            Work::TellTrunk(to) => floor_frame(to, self.write_state_trunk(to)?),
+            Work::Frame(to, frame) => Chosen::Trunk(TrunkWork::Frame(to, frame)),
+            Work::Announced(trunk, announced) => Chosen::Trunk(TrunkWork::Announced(trunk, announced)),
+            Work::Departed(trunk, reference) => Chosen::Trunk(TrunkWork::Departed(trunk, reference)),
+            Work::Ready => Chosen::Trunk(TrunkWork::Ready(self.uplink.as_ref()?.range()?)),
+            Work::Refused(cause) => Chosen::Trunk(TrunkWork::Refused(cause)),
+            Work::Expelled(slot, cause) => Chosen::Trunk(TrunkWork::Expelled(slot, self.seat(slot)?.entry, cause)),
+            Work::Missed(ssrc, first, last) => Chosen::Trunk(TrunkWork::Missed(ssrc, first, last)),
+        })
     }
 
     fn choose_live(&mut self) -> Option<Chosen> {
@@ -166,6 +244,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     fn choose_replay(&mut self) -> Option<Chosen> {
         self.turn.next = Kind::Live;
+        if let Some((to, flow, done)) = self.choose_backfill(SHARE) {
+            return Some(Chosen::Backfill(to, flow, done));
+        }
         while let Some(slot) = self.newcomers_due.pop_front() {
             if self.fill(slot) {
                 self.newcomers_due.push_back(slot);

@@ -53,6 +53,11 @@ impl DenyCause {
         Self::TABLE.iter().find(|row| row.0 == self).map_or(255, |row| row.1)
     }
 
+    /// The cause that travels as this number; one that is not known here is local policy of who sent it.
+    pub fn from_code(code: u16) -> DenyCause {
+        Self::TABLE.iter().find(|row| row.1 == code).map_or(DenyCause::Other, |row| row.0)
+    }
+
     /// The stable word that the API shows.
     pub fn word(self) -> &'static str {
         Self::TABLE.iter().find(|row| row.0 == self).map_or("other", |row| row.2)
@@ -73,6 +78,11 @@ impl RevokeCause {
     /// The number in the Reject Cause field.
     pub fn code(self) -> u16 {
         Self::TABLE.iter().find(|row| row.0 == self).map_or(255, |row| row.1)
+    }
+
+    /// The cause that travels as this number; one that is not known here is local policy of who sent it.
+    pub fn from_code(code: u16) -> RevokeCause {
+        Self::TABLE.iter().find(|row| row.1 == code).map_or(RevokeCause::Other, |row| row.0)
     }
 
     /// The stable word that the API shows.
