@@ -4,6 +4,7 @@ pub mod cause;
 pub mod field;
 pub mod general;
 pub mod message;
+pub mod non_controlling;
 pub mod participant;
 pub mod queue;
 pub mod settings;

@@ -138,6 +138,8 @@ pub enum Why {
     T7,
     /// Floor Granted again.
     T20,
+    /// The home system was not heard for as long as a grant behind a trunk lives.
+    Lease,
 }
 
 /// Proof that the floor was granted. Only the machine makes one; distribution opens for nothing else.
@@ -148,6 +150,11 @@ pub struct Grant<P> {
 }
 
 impl<P: Copy> Grant<P> {
+    /// The mirror of a grant that the home system has made.
+    pub(super) fn lease(holder: P, number: u64) -> Grant<P> {
+        Grant { holder, number }
+    }
+
     /// Who may talk.
     pub fn holder(&self) -> P {
         self.holder
@@ -389,4 +396,4 @@ impl<P: Copy> Request<P> {
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
