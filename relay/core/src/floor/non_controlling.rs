@@ -23,6 +23,10 @@ use crate::time::{Millis, Time};
 /// A home system that was not heard for so long is not reachable: leases end, requests are denied.
 pub const LEASE: Millis = Millis(3_000);
 
+/// How long a repeated request is taken for the one under way. A client repeats within 6 s (T101, C101), so what comes later
+/// is a new wish, and goes up also if the home never answered the first.
+pub const ABSORB: Millis = Millis(6_000);
+
 /// What the machine is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<P> {
@@ -194,6 +198,8 @@ struct Asked<P> {
     stage: Stage,
     /// Requests that went up and were not answered: more than one only if a later one outranks the first.
     unanswered: u32,
+    /// When the last of them went up.
+    sent: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -353,3 +359,10 @@ impl<P> Burst<P> {
         self.ends.map_or(self.duration, |ends| ends.since(now))
     }
 }
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

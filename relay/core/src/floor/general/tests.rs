@@ -7,12 +7,12 @@ use crate::floor::script;
 use crate::floor::settings::Timers;
 
 /// Short burst and hang time, so that scenarios stay readable; all timers at their defaults.
-pub(super) fn settings() -> Settings {
+pub(in crate::floor) fn settings() -> Settings {
     Settings { queueing: true, max_burst_s: 10, hang_time_s: 30, queue_limit: 2, timers: Timers::default() }
 }
 
 /// What the machine says, in words. `deny ben 1` and `revoke ana 4` show the number that travels.
-pub(super) fn words(output: &Output<&str>) -> String {
+pub(in crate::floor) fn words(output: &Output<&str>) -> String {
     match output {
         Output::Talker(Some(grant)) => format!("open {} #{}", grant.holder(), grant.number()),
         Output::Talker(None) => "close".to_string(),
@@ -41,7 +41,7 @@ pub(super) fn drain(general: &mut General<&'static str>) -> Vec<String> {
 }
 
 /// `ben` and then any of: `emergency`, `peril`, a priority, `unqueued`, `listener`, `implicit`, `afar`.
-fn request(from: &'static str, options: &[&str]) -> Request<&'static str> {
+pub(in crate::floor) fn request(from: &'static str, options: &[&str]) -> Request<&'static str> {
     let (class, extra) = (Class::Normal, Millis(0));
     let mut request = Request { from, class, priority: 0, queueing: true, receive_only: false, implicit: false, extra };
     for option in options {

@@ -1,6 +1,6 @@
 //! What participants of this system ask, and what of it goes up: TS 24.380 §6.5.
 
-use super::{Asked, Link, NonControlling, Output, Phase, Request, Stage, ToHome};
+use super::{ABSORB, Asked, Link, NonControlling, Output, Phase, Request, Stage, ToHome};
 use crate::floor::cause::DenyCause;
 use crate::floor::general;
 use crate::time::Time;
@@ -25,6 +25,7 @@ impl<P: Copy + Ord> NonControlling<P> {
             return self.deny_unreachable(request.from);
         }
         let unanswered = match self.asked.get_mut(&request.from) {
+            Some(asked) if asked.stage != Stage::Held && asked.sent + ABSORB <= now => 0,
             // Only what outranks the first is news to the home.
             Some(asked) if asked.stage != Stage::Waiting && request.level() <= asked.request.level() => {
                 self.counters.absorbed += 1;
@@ -36,26 +37,26 @@ impl<P: Copy + Ord> NonControlling<P> {
             Some(asked) => asked.unanswered,
             None => 0,
         };
-        self.send_up(request, unanswered);
+        self.send_up(request, unanswered, now);
     }
 
-    fn send_up(&mut self, request: Request<P>, unanswered: u32) {
+    fn send_up(&mut self, request: Request<P>, unanswered: u32, now: Time) {
         let asked = match self.link {
             Link::Standing { .. } => {
                 self.tell_home(ToHome::Request(request));
-                Asked { request, stage: Stage::UnderWay, unanswered: unanswered.saturating_add(1) }
+                Asked { request, stage: Stage::UnderWay, unanswered: unanswered.saturating_add(1), sent: now }
             }
-            _ => Asked { request, stage: Stage::Held, unanswered },
+            _ => Asked { request, stage: Stage::Held, unanswered, sent: now },
         };
         self.asked.insert(request.from, asked);
     }
 
     /// The home has said how the floor is: what was asked meanwhile goes up.
-    pub(super) fn send_held(&mut self) {
+    pub(super) fn send_held(&mut self, now: Time) {
         let held = self.asked.values().filter(|asked| asked.stage == Stage::Held);
         let held: alloc::vec::Vec<Request<P>> = held.map(|asked| asked.request).collect();
         for request in held {
-            self.send_up(request, 0);
+            self.send_up(request, 0, now);
         }
     }
 

@@ -1,4 +1,4 @@
-//! How long a grant behind a trunk lives, and what ends with it: DESIGN, "a grant behind a trunk is a lease"; TS 24.380 §6.3.4.4.9.
+//! How long a grant behind a trunk lives, what ends with it, and how it is repeated: TS 24.380 §6.3.4.4.9, the lease is ours.
 
 use super::{LEASE, Link, NonControlling, Phase, Stage, ToHome, Why};
 use crate::floor::cause::RevokeCause;
@@ -55,10 +55,6 @@ impl<P: Copy + Ord> NonControlling<P> {
             }
             self.close();
         }
-        if !matches!(self.phase, Phase::StartStop | Phase::Idle | Phase::Releasing) {
-            self.enter(Phase::Idle, now);
-            self.say(Output::Idle);
-        }
         self.owed.extend(holder);
         for (from, asked) in core::mem::take(&mut self.asked) {
             if asked.stage != Stage::Held {
@@ -67,6 +63,10 @@ impl<P: Copy + Ord> NonControlling<P> {
             if asked.stage != Stage::GaveUp {
                 self.deny_unreachable(from);
             }
+        }
+        if !matches!(self.phase, Phase::StartStop | Phase::Idle | Phase::Releasing) {
+            self.enter(Phase::Idle, now);
+            self.say(Output::Idle);
         }
         if matches!(self.link, Link::Down) {
             self.owed.clear();

@@ -29,7 +29,7 @@ impl<P: Copy + Ord> NonControlling<P> {
             FromHome::Deny { .. } => {}
         }
         if joins {
-            self.send_held();
+            self.send_held(now);
         }
     }
 
@@ -57,11 +57,10 @@ impl<P: Copy + Ord> NonControlling<P> {
         }
     }
 
-    /// Everybody is told at once: local talkers are heard locally without the detour, so Floor Taken must not take it either.
+    /// Everybody is told at once: local talkers are heard here without the detour, so Floor Taken takes none either.
     fn begin(&mut self, mut burst: Burst<P>, now: Time) {
         self.grants += 1;
-        // Every grant comes late over a trunk, perhaps after the client's last repeated request; so each is repeated, not only
-        // one from the queue.
+        // Over a trunk every grant may come after the client's last repeated request: each is repeated, not only a queued one.
         burst.t20 = (self.timers.c20 > 1).then(|| now + self.timers.t20);
         let holder = burst.holder;
         self.enter(Phase::Taken(burst), now);

@@ -156,7 +156,8 @@ fn what_is_asked_before_the_home_has_spoken_goes_up_when_it_has() {
 fn a_talker_that_asks_again_is_answered_here_unless_it_asks_for_more() {
     check(
         "0 ms     ana enters, home-idle -> idle
-         0 ms     ana requests, home-grants ana, ana sends -> up request ana, open ana #1, granted ana 10 s p3, taken ana
+         0 ms     ana requests, home-grants ana    -> up request ana, open ana #1, granted ana 10 s p3, taken ana
+         0 ms     ana sends                        ->
          1500 ms  heard, ana requests              -> granted ana 8 s p3
          1600 ms  ana requests emergency           -> up request ana
          1900 ms  home-grants ana                  -> granted ana 10 s p3",
@@ -199,14 +200,27 @@ fn who_asks_again_before_the_answer_need_not_ask_twice() {
 }
 
 #[test]
+fn a_request_that_the_home_never_answers_goes_up_again_with_a_later_press() {
+    check(
+        "0 ms     ana enters, home-idle, ana requests -> idle, up request ana
+         2000 ms  heard, ana requests              ->
+         4000 ms  heard                            ->
+         5999 ms  heard, ana requests, ana releases ->
+         6000 ms  ana requests                     -> up request ana
+         6100 ms  home-grants ana                  -> open ana #1, granted ana 10 s p3, taken ana",
+    );
+}
+
+#[test]
 fn a_grant_is_a_lease_that_ends_three_seconds_after_the_home_was_heard() {
     check(
         "0 ms     ana enters, ben enters, home-idle -> idle
-         0 ms     ana requests, home-grants ana, ana sends -> up request ana, open ana #1, granted ana 10 s p3, taken ana
+         0 ms     ana requests, home-grants ana    -> up request ana, open ana #1, granted ana 10 s p3, taken ana
+         0 ms     ana sends                        ->
          2999 ms  heard                            ->
          3000 ms  ben requests                     -> up request ben
          5998 ms                                   ->
-         5999 ms                                   -> Lease, revoke ana 255, close, idle, deny ben 255
+         5999 ms                                   -> Lease, revoke ana 255, close, deny ben 255, idle
          6000 ms  ana requests, ana sends          -> deny ana 255
          9000 ms  ben requests                     -> deny ben 255",
     );
@@ -218,7 +232,7 @@ fn a_home_that_is_heard_again_is_told_what_ended_and_says_how_the_floor_is() {
         "0 ms     ana enters, ben enters, home-idle -> idle
          0 ms     ana requests, home-grants ana -> up request ana, open ana #1, granted ana 10 s p3, taken ana
          10 ms    ana sends, ben requests          -> up request ben
-         3000 ms                                   -> Lease, revoke ana 255, close, idle, deny ben 255
+         3000 ms                                   -> Lease, revoke ana 255, close, deny ben 255, idle
          3500 ms  heard                            -> up release ana, up release ben
          3600 ms  home-grants ben, home-idle       -> up release ben, idle
          3700 ms  ana requests                     -> up request ana",
@@ -242,7 +256,7 @@ fn a_lost_trunk_ends_everything_at_once_and_a_new_one_starts_afresh() {
         "0 ms     ana enters, ben enters, home-idle -> idle
          0 ms     ana requests, home-grants ana -> up request ana, open ana #1, granted ana 10 s p3, taken ana
          10 ms    ana sends, ben requests          -> up request ben
-         500 ms   lost                             -> revoke ana 255, close, idle, deny ben 255
+         500 ms   lost                             -> revoke ana 255, close, deny ben 255, idle
          600 ms   ana requests, heard, home-grants ana -> deny ana 255
          9000 ms  back, ben requests               ->
          9200 ms  home-taken                       -> taken elsewhere, up request ben",
@@ -253,7 +267,8 @@ fn a_lost_trunk_ends_everything_at_once_and_a_new_one_starts_afresh() {
 fn a_talker_that_has_to_stop_is_heard_until_the_home_ends_it() {
     check(
         "0 ms     ana enters, ben enters, home-idle -> idle
-         0 ms     ana requests, home-grants ana, ana sends -> up request ana, open ana #1, granted ana 10 s p3, taken ana
+         0 ms     ana requests, home-grants ana    -> up request ana, open ana #1, granted ana 10 s p3, taken ana
+         0 ms     ana sends                        ->
          500 ms   home-revokes ana 4, home-revokes ana 4 -> revoke ana 4
          2000 ms  heard, ana sends                 ->
          3500 ms  home-taken                       -> close, taken elsewhere",
@@ -279,7 +294,8 @@ fn a_grant_is_repeated_until_media_comes_or_three_were_sent() {
          2000 ms  heard                            -> T20, granted ana 10 s p3
          4500 ms  heard                            ->
          4600 ms  home-idle                        -> close, idle
-         4600 ms  ben requests, home-grants ben, ben sends -> up request ben, open ben #2, granted ben 10 s p3, taken ben
+         4600 ms  ben requests, home-grants ben    -> up request ben, open ben #2, granted ben 10 s p3, taken ben
+         4600 ms  ben sends                        ->
          7000 ms                                   ->",
     );
 }
