@@ -1,3 +1,4 @@
 //! The trunk: what two relays say to each other, and what each believes of the other.
 
+pub mod frame;
 pub mod wire;
