@@ -11,4 +11,4 @@ pub mod settings;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod script;
+pub(crate) mod script;

@@ -1,4 +1,5 @@
 //! The trunk: what two relays say to each other, and what each believes of the other.
 
 pub mod frame;
+pub mod link;
 pub mod wire;
