@@ -2,6 +2,10 @@
 // the committed corpus through them.
 
 use relay_core::floor::message::{self, Item, Malformed, SIZE_MAX};
+use relay_core::trunk::{
+    frame::{self, Checked, Malformed as Fault, Reader},
+    wire::{Frame, Letter},
+};
 use relay_core::{rtcp, rtp};
 
 /// What follows the header is a suffix of the packet; without padding the clear and the protected reading are one.
@@ -75,4 +79,42 @@ pub(crate) fn floor_message(data: &[u8]) {
         }
     }
     assert!(count <= data.len().div_ceil(4));
+}
+
+pub(crate) fn trunk_frame(data: &[u8]) {
+    stream::<Frame>(data);
+}
+
+pub(crate) fn trunk_letter(data: &[u8]) {
+    stream::<Letter>(data);
+}
+
+/// A stream says the same however it is cut; what is written again reads the same; once a length is wrong, nothing follows.
+fn stream<M: Checked + PartialEq>(data: &[u8]) {
+    let mut whole = Reader::<M>::new();
+    whole.feed(data);
+    let items: Vec<_> = whole.by_ref().collect();
+    assert!(items.len() <= data.len());
+    assert!(
+        items.iter().rev().skip(1).all(|item| !matches!(item, Err(Fault::Length))),
+        "nothing follows a wrong length"
+    );
+
+    let size = usize::from(data.first().copied().unwrap_or(0)) + 1;
+    let mut parts = Reader::<M>::new();
+    let mut cut = Vec::new();
+    for part in data.chunks(size) {
+        parts.feed(part);
+        cut.extend(parts.by_ref());
+    }
+    assert!(cut == items);
+    assert_eq!(parts.pending(), whole.pending());
+
+    for message in items.into_iter().flatten() {
+        let mut out = Vec::new();
+        frame::write(&message, &mut out).expect("what was read can be written");
+        let mut again = Reader::<M>::new();
+        again.feed(&out);
+        assert!(again.eq([Ok(message)]));
+    }
 }

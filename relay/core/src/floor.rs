@@ -12,4 +12,4 @@ pub mod settings;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod script;
+pub(crate) mod script;

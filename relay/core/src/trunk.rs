@@ -1,5 +1,7 @@
 //! The trunk: what two relays say to each other, and what each believes of the other.
 
+pub mod frame;
+pub mod link;
 pub mod range;
 pub mod wire;
 

@@ -33,3 +33,13 @@ fn the_rtcp_app_corpus_holds() {
 fn the_floor_message_corpus_holds() {
     replay("floor_message", bodies::floor_message);
 }
+
+#[test]
+fn the_trunk_frame_corpus_holds() {
+    replay("trunk_frame", bodies::trunk_frame);
+}
+
+#[test]
+fn the_trunk_letter_corpus_holds() {
+    replay("trunk_letter", bodies::trunk_letter);
+}
