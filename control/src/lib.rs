@@ -11,3 +11,4 @@ pub mod cli;
 pub mod http;
 pub mod node;
 mod registry;
+pub mod store;
