@@ -8,6 +8,7 @@
 //! 4. A directory that cannot be used is refused and left as it was.
 
 mod file;
+pub mod groups;
 mod writer;
 
 use std::{io, path::Path, path::PathBuf, sync::Arc};
