@@ -1,4 +1,4 @@
-//! The store of a process that is killed, or whose disk has no room. The processes are this test itself,
+//! The store and the audit trail of a process that is killed, or whose disk has no room. The processes are this test itself,
 //! started again with a data directory in `CHILD`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -8,10 +8,14 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::SystemTime,
 };
 
-use control::store::{OpenError, Redb, Store};
-use control_core::system::Record;
+use control::{
+    audit::Audit,
+    store::{OpenError, Redb, Store},
+};
+use control_core::system::{self, Record};
 use rand::RngExt;
 
 const CHILD: &str = "CARRYOVER_TEST_DIRECTORY";
@@ -136,4 +140,30 @@ fn a_directory_without_room_is_refused_and_left_empty() {
     assert!(refused.contains("data directory") && refused.contains("free space"), "{refused}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     assert_eq!(values(dir.path()), BTreeMap::new(), "with room it is taken");
+}
+
+#[test]
+fn a_line_that_has_no_room_is_taken_back_whole() {
+    let line = |detail| system::Audit {
+        event: "migration-authorized",
+        system: "b.example".into(),
+        user: None,
+        cause: None,
+        detail,
+    };
+    if let Some(dir) = child_directory() {
+        let trail = Audit::open(&dir).unwrap();
+        (0..50).for_each(|number| trail.append(&line(format!("number {number}")), SystemTime::now()));
+        trail.stop();
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = child("a_line_that_has_no_room_is_taken_back_whole", dir.path(), without_room(1));
+    assert!(child.wait().unwrap().success());
+    let text = fs::read_to_string(dir.path().join("audit.jsonl")).unwrap();
+    assert!(text.ends_with('\n') && (300..=1024).contains(&text.len()), "{} octets", text.len());
+    for (number, line) in text.lines().enumerate() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["detail"], format!("number {number}"));
+    }
 }
