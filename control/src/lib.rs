@@ -7,7 +7,9 @@
 //! 3. Concurrent requests for one group, or one client, take turns; everything else does not wait.
 //! 4. What this build does not have says so by name.
 
+pub mod audit;
 pub mod cli;
 pub mod http;
 pub mod node;
 mod registry;
+pub mod store;
