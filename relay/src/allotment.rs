@@ -3,12 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use relay_core::Ssrc;
+use relay_core::{Ssrc, trunk::Range};
 use relay_table::Row;
 
 /// A limit of ours is reached: which one, and its value.
@@ -44,17 +44,33 @@ impl Drop for Ticket {
 #[derive(Debug, Default)]
 pub(crate) struct Ssrcs {
     used: Mutex<HashMap<u32, Row>>,
+    /// What this node's own calls use, if other systems take part in some of them.
+    own: OnceLock<Range>,
 }
 
+/// SSRCs of one range that may be in use: beyond this a free one is hard to find.
+pub(crate) const SSRCS_MAX: usize = 900_000;
+
 impl Ssrcs {
-    pub(crate) fn assign(&self, row: Row) -> Ssrc {
+    /// From here on the node's own calls use one range, chosen at random.
+    pub(crate) fn confine(&self) -> Range {
+        *self.own.get_or_init(|| Range::new(rand::random()))
+    }
+
+    /// A free SSRC of a range, or of the node's own calls.
+    pub(crate) fn assign(&self, row: Row, range: Option<Range>) -> Result<Ssrc, Exhausted> {
+        let range = range.or(self.own.get().copied());
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= SSRCS_MAX {
+            return Err(Exhausted { limit: "ssrcs", value: SSRCS_MAX as u64 });
+        }
         loop {
-            let ssrc = rand::random();
+            let random: u32 = rand::random();
+            let Ssrc(ssrc) = range.map_or(Ssrc(random), |range| range.at(random));
             // 0 is what a careless client writes.
             if ssrc != 0 && !used.contains_key(&ssrc) {
                 used.insert(ssrc, row);
-                return Ssrc(ssrc);
+                return Ok(Ssrc(ssrc));
             }
         }
     }

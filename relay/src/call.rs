@@ -6,7 +6,7 @@ use std::{
 };
 
 use relay_core::{
-    Millis, Slot, Ssrc, call,
+    Millis, Slot, Ssrc, TrunkId, call,
     floor::cause::DenyCause,
     late_entry::{
         Facts,
@@ -15,17 +15,23 @@ use relay_core::{
     roster::Participant,
 };
 use relay_table::{Row, Writer};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
 
 use crate::{
     CallSettings, Exhausted, Ports,
     allotment::{Ssrcs, Ticket},
-    mail::{Letterbox, Mail},
+    mail::{Joined, Letterbox, Mail},
     status::{Snapshot, StatusReader},
 };
 
 /// How long the owner has to answer. Afterwards an entry is withdrawn, which may take as long again.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the home of a group has to take a partner's call in, retention included.
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running call. Cheap to clone; `close` ends it.
 #[derive(Clone, Debug)]
@@ -35,6 +41,9 @@ pub struct Call {
 
 pub(crate) struct Shared {
     pub(crate) row: Row,
+    /// The call's number on trunks; `None`: the node has none.
+    pub(crate) flow: Option<u32>,
+    pub(crate) joins: watch::Receiver<Joined>,
     pub(crate) ports: Ports,
     pub(crate) floor_ssrc: Ssrc,
     pub(crate) letterbox: Letterbox,
@@ -85,6 +94,20 @@ pub enum AskError {
     /// The participant is not in the call, or its leg was replaced meanwhile.
     #[error("the participant has left")]
     Left,
+}
+
+/// Why a partner's call is not in the home's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// The home did not answer in time.
+    #[error("the home of the group did not answer in time; try again")]
+    Unreachable,
+    /// The home said no; a word from the cause table.
+    #[error("the home of the group does not let this system take part: {0}")]
+    Refused(String),
+    /// The call has ended.
+    #[error("the call has ended")]
+    Ended,
 }
 
 /// What is asked of the floor by API.
@@ -160,9 +183,31 @@ impl Call {
         self.shared.floor_ssrc
     }
 
-    /// A fresh SSRC for a participant, unique over all calls of the node.
-    pub fn assign_ssrc(&self) -> Ssrc {
-        self.shared.ssrcs.assign(self.shared.row)
+    /// A fresh SSRC for a participant, unique over all calls of the node; in a partner's call, of the range that the home gave.
+    /// Fails when too many are in use.
+    pub fn assign_ssrc(&self) -> Result<Ssrc, Exhausted> {
+        let range = match *self.shared.joins.borrow() {
+            Joined::Ready(range) if self.shared.flow.is_some() => Some(range),
+            _ => None,
+        };
+        self.shared.ssrcs.assign(self.shared.row, range)
+    }
+
+    /// Waits until the home has taken a partner's call in. A call whose home is here is in at once.
+    pub async fn joined(&self) -> Result<(), JoinError> {
+        let mut joins = self.shared.joins.clone();
+        let answered = timeout(JOIN_TIMEOUT, joins.wait_for(|joined| *joined != Joined::Waiting)).await;
+        match answered.map_err(|_| JoinError::Unreachable)?.as_deref() {
+            Ok(Joined::Refused(cause)) => Err(JoinError::Refused(cause.clone())),
+            Ok(Joined::Ready(_) | Joined::Waiting) => Ok(()),
+            Err(_) => Err(JoinError::Ended),
+        }
+    }
+
+    /// Does not let an announced participant in, or takes it out, and tells its system why: a word from the cause table.
+    pub fn expel(&self, trunk: TrunkId, reference: u32, cause: &str) -> Result<(), Exhausted> {
+        let letter = Mail::Expel { row: self.shared.row, trunk, reference, cause: cause.into() };
+        self.shared.with(|_| self.shared.letterbox.send(letter)).unwrap_or(Ok(()))
     }
 
     /// Epoch of the roster: advances with every change.

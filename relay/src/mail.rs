@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crossbeam::queue::ArrayQueue;
 use relay_core::{
-    Slot,
-    call::{Answer, Settings},
+    Millis, Slot, TrunkId,
+    call::{Answer, Settings, Span},
     late_entry::Facts,
+    trunk::{Range, wire::Frame},
 };
 use relay_table::{Bell, Row};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{Exhausted, ParticipantFacts, status::StatusWords};
 
 /// Letters that may wait for one worker.
 pub(crate) const MAIL_MAX: usize = 4096;
+
+/// Packets of trunks that may wait for one worker: more than a whole retention at the usual rate limit.
+pub(crate) const CARRIED_MAX: usize = 16_384;
 
 /// One letter.
 #[derive(Debug)]
@@ -33,8 +38,36 @@ pub(crate) enum Mail {
     List { row: Row, after: Option<Slot>, limit: usize, reply: oneshot::Sender<Vec<ParticipantFacts>> },
     /// New settings.
     Configure { row: Row, settings: Box<Settings> },
+    /// Something came over a trunk for a call.
+    Trunk { row: Row, from: TrunkId, what: TrunkMail },
+    /// Control does not let an announced participant in, or takes it out.
+    Expel { row: Row, trunk: TrunkId, reference: u32, cause: String },
     /// The worker ends.
     Stop,
+}
+
+/// What comes over a trunk and must not be lost.
+#[derive(Debug)]
+pub(crate) enum TrunkMail {
+    /// It stands.
+    Up,
+    /// It stands no longer.
+    Lost,
+    /// The other end lives.
+    Heard,
+    /// The round trip was measured.
+    RoundTrip(Millis),
+    /// A frame for the call.
+    Frame(Box<Frame>),
+}
+
+/// A packet that came over a trunk.
+#[derive(Debug)]
+pub(crate) enum Carried {
+    /// A live one.
+    Media { row: Row, from: TrunkId, packet: Bytes },
+    /// One of a backfill; `None`: it is complete.
+    Backfill { row: Row, from: TrunkId, packet: Option<Bytes> },
 }
 
 /// What a worker has to know of a call before its roster.
@@ -45,18 +78,34 @@ pub(crate) struct Opening {
     pub(crate) settings: Settings,
     pub(crate) floor_ssrc: relay_core::Ssrc,
     pub(crate) status: StatusWords,
+    /// What spans systems; `None`: the node has no trunks.
+    pub(crate) span: Option<Span>,
+    /// Where a partner's call tells that the home has taken it in, or not.
+    pub(crate) joined: Option<watch::Sender<Joined>>,
+}
+
+/// How far a call has come whose home is another system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// The home has not answered.
+    Waiting,
+    /// The home's call is mirrored; participants speak under SSRCs of this range.
+    Ready(Range),
+    /// The home does not serve it, or no longer.
+    Refused(String),
 }
 
 /// Where letters for one worker go in. Clones go to the same worker.
 #[derive(Clone)]
 pub(crate) struct Letterbox {
     queue: Arc<ArrayQueue<Mail>>,
+    carried: Arc<ArrayQueue<Carried>>,
     bell: Bell,
 }
 
 impl Letterbox {
     pub(crate) fn new(bell: Bell) -> Letterbox {
-        Letterbox { queue: Arc::new(ArrayQueue::new(MAIL_MAX)), bell }
+        Letterbox { queue: Arc::new(ArrayQueue::new(MAIL_MAX)), carried: Arc::new(ArrayQueue::new(CARRIED_MAX)), bell }
     }
 
     /// Puts a letter in and wakes the worker.
@@ -71,6 +120,19 @@ impl Letterbox {
         self.queue.push(mail).map_err(|_| Exhausted { limit: "worker.mail", value: MAIL_MAX as u64 })
     }
 
+    /// Puts a packet of a trunk in and wakes the worker.
+    pub(crate) fn carry(&self, carried: Carried) -> Result<(), Exhausted> {
+        let full = |_| Exhausted { limit: "worker.trunk_packets", value: CARRIED_MAX as u64 };
+        self.carried.push(carried).map_err(full)?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// Takes the oldest packet of a trunk out; the worker does.
+    pub(crate) fn take_carried(&self) -> Option<Carried> {
+        self.carried.pop()
+    }
+
     /// Wakes the worker.
     pub(crate) fn ring(&self) {
         self.bell.ring();
@@ -82,7 +144,7 @@ impl Letterbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.carried.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {

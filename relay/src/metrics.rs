@@ -97,6 +97,13 @@ counters! {
     drop_byte_rate "media_dropped_total" ("cause", "media.bytes_per_s") "Media of bound legs that does not leave, by cause.";
     drop_duplicate "media_dropped_total" ("cause", "duplicate") "Media of bound legs that does not leave, by cause.";
     drop_too_large "media_dropped_total" ("cause", "too-large") "Media of bound legs that does not leave, by cause.";
+    drop_injected "media_dropped_total" ("cause", "injected") "Media of bound legs that does not leave, by cause.";
+    drop_held "media_dropped_total" ("cause", "held") "Media of bound legs that does not leave, by cause.";
+    forwarded "trunk_packets_sent_total" "Media packets handed to trunks, once per trunk.";
+    from_trunk "trunk_packets_kept_total" "Media packets of the home that were kept, backfill included.";
+    backfilled "trunk_backfilled_total" "Packets of backfills, sent and taken.";
+    trunk_overtaken "trunk_packets_lost_total" ("cause", "overtaken") "Media packets that a trunk did not get, by cause.";
+    backfill_missed "trunk_packets_lost_total" ("cause", "partition") "Media packets that a trunk did not get, by cause.";
     overrun "deliveries_lost_total" ("cause", "overrun") "Packets not sent to a participant, by cause.";
     overtaken "deliveries_lost_total" ("cause", "overtaken") "Packets not sent to a participant, by cause.";
     send_full "deliveries_lost_total" ("cause", "socket-full") "Packets not sent to a participant, by cause.";

@@ -10,19 +10,26 @@ use std::{
     time::SystemTime,
 };
 
-use relay_core::{Time, roster::Participant};
+use relay_core::{
+    Time, TrunkId,
+    call::{Home, Span},
+    roster::Participant,
+    trunk::{link::Limits as LinkLimits, wire::Letter},
+};
 use relay_table::{Limits, Table, table};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
-    Call, CallSettings, Config, Event, Exhausted,
+    Call, CallSettings, Config, Event, Exhausted, Subscription, TrunkEvent,
     allotment::{Ssrcs, Ticket},
     call::Shared as CallShared,
     clock::Clock,
     event::EVENTS_MAX,
-    mail::{Letterbox, MAIL_MAX, Mail, Opening},
+    exchange::{Exchange, LetterError, Place},
+    mail::{CARRIED_MAX, Joined, Letterbox, MAIL_MAX, Mail, Opening},
     metrics::{self, Counters},
     status::StatusWords,
+    trunk::{Fault, PartnerError, TrunkConfig, TrunkError, Trunks},
     worker::{self, Sockets},
 };
 
@@ -40,6 +47,7 @@ struct Shared {
     table: Table<Participant>,
     next_worker: AtomicUsize,
     ssrcs: Arc<Ssrcs>,
+    exchange: Arc<Exchange>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -47,6 +55,17 @@ struct Worker {
     ports: Ports,
     letterbox: Letterbox,
     counters: Arc<Counters>,
+}
+
+/// The home of a group that another system defines.
+#[derive(Clone, Copy, Debug)]
+pub struct PartnerCall<'a> {
+    /// MC system id of the home.
+    pub system: &'a str,
+    /// The group.
+    pub group: &'a str,
+    /// Whether the home starts a call if none runs.
+    pub start: bool,
 }
 
 /// Where one worker listens.
@@ -97,13 +116,15 @@ impl Relay {
         let rows = (2 * config.calls_max).clamp(1, 1 << 20) as u32;
         let (table, readers) = table(Limits { rows, ..Limits::default() }, config.workers);
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let exchange = Arc::new(Exchange::new(clock));
         let sockets: Vec<Sockets> =
             (0..config.workers).map(|worker| Sockets::open(&config, worker)).collect::<Result<_, _>>()?;
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for (number, (sockets, reader)) in sockets.into_iter().zip(readers).enumerate() {
             let counters = Arc::new(Counters::default());
             let ports = sockets.ports();
-            let started = worker::start(number, sockets, reader, clock, Arc::clone(&counters), events.clone());
+            let outward = (events.clone(), Arc::clone(&exchange));
+            let started = worker::start(number, sockets, reader, clock, Arc::clone(&counters), outward);
             let (letterbox, thread) = started.map_err(|source| StartError::Thread { worker: number, source })?;
             workers.push(Worker { ports, letterbox, counters });
             threads.push(thread);
@@ -116,6 +137,7 @@ impl Relay {
             table,
             next_worker: AtomicUsize::new(0),
             ssrcs: Arc::new(Ssrcs::default()),
+            exchange,
             threads: Mutex::new(threads),
         };
         Ok((Relay { shared: Arc::new(shared) }, receiver))
@@ -128,6 +150,23 @@ impl Relay {
 
     /// Opens a call without participants and chooses its owner. Fails when the node's `calls` limit is reached.
     pub fn open_call(&self, id: Arc<str>, settings: CallSettings) -> Result<Call, Exhausted> {
+        self.open(id, settings, None)
+    }
+
+    /// Opens a call of a group that another system defines: it mirrors the home's call, and is ready once the home has taken
+    /// it in ([`Call::joined`]). Fails as `open_call` does; `None`: there is no such partner.
+    pub fn open_partner_call(
+        &self,
+        id: Arc<str>,
+        settings: CallSettings,
+        home: PartnerCall<'_>,
+    ) -> Result<Option<Call>, Exhausted> {
+        let Some(trunk) = self.shared.exchange.trunk_to(home.system) else { return Ok(None) };
+        let home = Home { trunk, group: home.group.into(), start: home.start };
+        self.open(id, settings, Some(home)).map(Some)
+    }
+
+    fn open(&self, id: Arc<str>, settings: CallSettings, home: Option<Home>) -> Result<Call, Exhausted> {
         // Owners in turn: a call's load is not known before anybody talks.
         let owner = self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % self.shared.workers.len();
         let worker = &self.shared.workers[owner];
@@ -137,10 +176,19 @@ impl Relay {
         let writer = self.shared.table.open(owner, settings.participants_max).map_err(|_| full())?;
         let row = writer.row();
         let (status, reader) = StatusWords::new();
-        let floor_ssrc = self.shared.ssrcs.assign(row);
-        let opening = Opening { row, id, settings: settings.for_core(), floor_ssrc, status };
+        let floor_ssrc = self.shared.ssrcs.assign(row, None)?;
+        let exchange = &self.shared.exchange;
+        let trunk = home.as_ref().map(|home| home.trunk);
+        let span = exchange.place().map(|Place { flow, generation, range }| Span { flow, generation, range, home });
+        let flow = span.as_ref().map(|span| span.flow);
+        let waits = if trunk.is_some() { Joined::Waiting } else { Joined::Ready(exchange.range()) };
+        let (joined, joins) = watch::channel(waits);
+        let joined = trunk.map(|_| joined);
+        let opening = Opening { row, id, settings: settings.for_core(), floor_ssrc, status, span, joined };
         let call = CallShared {
             row,
+            flow,
+            joins,
             ports: worker.ports,
             floor_ssrc,
             letterbox: worker.letterbox.clone(),
@@ -149,8 +197,78 @@ impl Relay {
             ssrcs: Arc::clone(&self.shared.ssrcs),
             writer: Mutex::new(Some((writer, ticket))),
         };
-        call.letterbox.send(Mail::Open(Box::new(opening)))?;
+        if let Some(flow) = flow {
+            exchange.open(flow, row, worker.letterbox.clone(), trunk);
+        }
+        if let Err(full) = call.letterbox.send(Mail::Open(Box::new(opening))) {
+            if let Some(flow) = flow {
+                exchange.close(flow);
+            }
+            return Err(full);
+        }
         Ok(Call { shared: Arc::new(call) })
+    }
+
+    /// Lets the node take part in calls that span systems: opens the trunks' side, before any call. What control has to decide
+    /// comes out of the receiver; it must be drained.
+    ///
+    /// # Errors
+    /// A file is missing, wrong or out of date, or the address is taken.
+    pub fn span(&self, config: &TrunkConfig) -> Result<mpsc::Receiver<TrunkEvent>, TrunkError> {
+        let range = self.shared.ssrcs.confine();
+        self.shared.exchange.span(config, range)
+    }
+
+    /// Where partners reach this system; `None`: it has no trunks.
+    pub fn trunk_addr(&self) -> Option<SocketAddr> {
+        self.shared.exchange.trunks().map(Trunks::local_addr)
+    }
+
+    /// Takes a system as partner, or changes what is known of it. With an address it is dialled, for ever.
+    ///
+    /// # Errors
+    /// It cannot be named by a certificate, is this system, there are too many, or this node has no trunks.
+    pub fn put_partner(
+        &self,
+        system: &str,
+        address: Option<SocketAddr>,
+        limits: LinkLimits,
+    ) -> Result<TrunkId, PartnerError> {
+        self.shared.exchange.put_partner(system, address, limits)
+    }
+
+    /// Gives a partner up; its trunk is closed at once.
+    pub fn remove_partner(&self, system: &str) {
+        self.shared.exchange.remove_partner(system);
+    }
+
+    /// Whether the trunk to a partner can be used.
+    pub fn is_up(&self, system: &str) -> bool {
+        let exchange = &self.shared.exchange;
+        exchange.trunk_to(system).is_some_and(|trunk| exchange.is_ready(trunk))
+    }
+
+    /// Writes to a partner's control plane.
+    ///
+    /// # Errors
+    /// The trunk is down, too much waits, or a field is outside its domain.
+    pub fn write(&self, system: &str, letter: &Letter) -> Result<(), LetterError> {
+        self.shared.exchange.write(system, letter)
+    }
+
+    /// Answers a partner's subscription: with the call, or with a word from the cause table and a sentence.
+    pub fn answer(&self, subscription: Subscription, call: Result<&Call, (String, String)>) {
+        let unspanned = || (String::from("internal"), String::from("the call was opened before the trunks"));
+        let flow = call.and_then(|call| call.shared.flow.ok_or_else(unspanned));
+        self.shared.exchange.answer(subscription, flow);
+    }
+
+    /// For tests and exercises: makes the network towards a partner bad, or good again.
+    pub fn fault(&self, system: &str, fault: Fault) {
+        let exchange = &self.shared.exchange;
+        if let (Some(trunks), Some(trunk)) = (exchange.trunks(), exchange.trunk_to(system)) {
+            trunks.fault(trunk, fault);
+        }
     }
 
     /// Every counter and gauge of the workers, summed, in a stable order.
@@ -191,6 +309,7 @@ impl Relay {
 
 impl Shared {
     fn stop(&self) {
+        self.exchange.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for worker in self.workers.iter().take(threads.len()) {
             while worker.letterbox.send(Mail::Stop).is_err() {

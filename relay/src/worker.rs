@@ -17,9 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Event,
     clock::Clock,
+    exchange::Exchange,
     mail::{Letterbox, Mail},
     metrics::Counters,
-    udp::Doorbell,
+    udp::{BATCH, Doorbell},
 };
 use calls::Calls;
 pub(crate) use legs::FLOOR_MESSAGES_PER_S;
@@ -42,7 +43,7 @@ pub(crate) fn start(
     reader: Reader<Participant>,
     clock: Clock,
     counters: Arc<Counters>,
-    events: mpsc::Sender<Event>,
+    (events, exchange): (mpsc::Sender<Event>, Arc<Exchange>),
 ) -> io::Result<(Letterbox, JoinHandle<()>)> {
     let doorbell = Arc::new(Doorbell::new()?);
     let (bell, sleeper): (Bell, Sleeper) = bell({
@@ -54,7 +55,7 @@ pub(crate) fn start(
         reader,
         sleeper,
         post: Post { letterbox: letterbox.clone(), settling: Vec::new(), stopping: false },
-        calls: Calls::new(sockets, clock, counters, events),
+        calls: Calls::new(sockets, clock, counters, (events, exchange)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
@@ -124,6 +125,7 @@ impl Worker {
         for kind in [Kind::Rtp, Kind::Floor, Kind::Rtcp] {
             more |= self.receive(ready, kind);
         }
+        more |= self.take_carried();
         self.calls.expire();
         self.calls.report();
         for piece in 1..=PIECES {
@@ -151,6 +153,15 @@ impl Worker {
                 ready.drained(kind);
                 return false;
             }
+        }
+        true
+    }
+
+    /// Takes packets that came over trunks; true if more are waiting.
+    fn take_carried(&mut self) -> bool {
+        for _ in 0..BATCHES * BATCH {
+            let Some(carried) = self.post.letterbox.take_carried() else { return false };
+            self.calls.carried(carried);
         }
         true
     }

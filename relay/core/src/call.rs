@@ -45,7 +45,7 @@ use crate::{
     floor::{
         self,
         general::{self, Grant},
-        message,
+        message, non_controlling,
     },
     retention::{Limits, Retention},
     trunk::{Range, wire},
@@ -101,7 +101,8 @@ pub struct Call<A> {
     turn: Turn,
     /// Advances with every change of the floor that everybody is told.
     version: u32,
-    asking: Option<(Slot, u64)>,
+    /// Who waits for the answer to what it asked through the API. At the home of a group nobody waits for long.
+    asking: Vec<(Slot, u64)>,
     orders: Vec<Order>,
     datagram: [u8; message::SIZE_MAX],
     /// This call's number on every trunk, towards us.
@@ -169,7 +170,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             outbox: VecDeque::new(),
             turn: Turn::default(),
             version: 0,
-            asking: None,
+            asking: Vec::new(),
             orders: Vec::new(),
             datagram: [0; message::SIZE_MAX],
             flow: 0,
@@ -191,7 +192,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Some(_) => Arbiter::home(self.settings.floor),
             None => Arbiter::own(self.settings.floor),
         };
-        Call { flow, generation, range, uplink, arbiter, ..self }
+        let mut call = Call { flow, generation, range, uplink, arbiter, ..self };
+        // Nothing is known of the home before the trunk says that it stands.
+        call.arbiter.about_home(non_controlling::Input::Lost, Time::ZERO);
+        call.settle();
+        call
     }
 
     /// Tells the call what happened. Total: what concerns nobody in the call is discarded.

@@ -2,6 +2,7 @@
 
 mod incoming;
 mod letters;
+mod spanning;
 mod strangers;
 
 use std::{
@@ -13,13 +14,13 @@ use std::{
 
 use hashbrown::HashMap;
 use relay_core::{
-    Slot, Time,
+    Slot, Time, TrunkId,
     call::{self, Answer, Input, Output},
     late_entry::Facts,
     roster::Participant,
 };
 use relay_table::{Change, Look, Row};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use strangers::Strangers;
 
@@ -31,8 +32,11 @@ use super::{
 use crate::{
     Event,
     clock::Clock,
+    exchange::Exchange,
+    mail::Joined,
     metrics::Counters,
     status::{Snapshot, StatusWords},
+    trunk::BackfillSender,
     udp::{Address, BATCH, Received},
 };
 
@@ -42,6 +46,7 @@ pub(super) struct Calls {
     clock: Clock,
     now: Time,
     events: mpsc::Sender<Event>,
+    exchange: Arc<Exchange>,
     received: Option<Box<Received>>,
     outgoing: Outgoing,
     legs: Legs,
@@ -70,16 +75,28 @@ struct Running {
     /// When the heap of wakes names this call next.
     scheduled: Option<Time>,
     queued: bool,
+    /// The call's number on trunks.
+    flow: Option<u32>,
+    /// Where it tells that its home has taken it in.
+    joined: Option<watch::Sender<Joined>>,
+    /// Backfills on their way, by trunk.
+    backfills: Vec<(TrunkId, BackfillSender)>,
 }
 
 impl Calls {
-    pub(super) fn new(sockets: Sockets, clock: Clock, counters: Arc<Counters>, events: mpsc::Sender<Event>) -> Calls {
+    pub(super) fn new(
+        sockets: Sockets,
+        clock: Clock,
+        counters: Arc<Counters>,
+        (events, exchange): (mpsc::Sender<Event>, Arc<Exchange>),
+    ) -> Calls {
         Calls {
             sockets,
             counters,
             clock,
             now: clock.now(),
             events,
+            exchange,
             received: Some(Box::default()),
             outgoing: Outgoing::new(),
             legs: Legs::default(),
@@ -146,6 +163,7 @@ impl Calls {
         if look.closed {
             if let Some(mut running) = self.running.get_mut(index).and_then(Option::take) {
                 running.count_participants(&self.counters);
+                running.farewell(&self.exchange);
                 self.counters.calls.set(self.counters.calls.read().saturating_sub(1));
             }
             return;
@@ -185,6 +203,7 @@ impl Calls {
     fn step(&mut self, index: usize) -> bool {
         let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { return false };
         let (sockets, counters, outgoing) = (&self.sockets, &*self.counters, &mut self.outgoing);
+        let exchange = &*self.exchange;
         let mut done = 0;
         let more = loop {
             match running.call.poll() {
@@ -232,10 +251,20 @@ impl Calls {
                     counters.expired.add(1);
                     tell(&self.events, counters, Event::LegExpired { call: running.id.clone(), slot, entry });
                 }
+                Output::Forward { to, flow, packet } => {
+                    exchange.forward(to, flow, packet);
+                    done += 1;
+                }
+                Output::Backfill { to, flow, orders, kept, done: last } => {
+                    let packets = orders.iter().filter_map(|order| kept.packet(*order));
+                    spanning::backfill(&mut running.backfills, exchange, (to, flow), packets, last);
+                    break true;
+                }
                 Output::Wake(wake) => {
                     running.schedule(index, wake.map(|(at, _)| at), &mut self.wakes);
                     break false;
                 }
+                output => spanning::follow(&running.id, running.joined.as_ref(), exchange, output),
             }
             if done >= BATCH {
                 break true;
@@ -294,6 +323,11 @@ impl Running {
         counters.unheeded.add(now.unheeded - before.unheeded);
         counters.misdirected.add(now.misdirected - before.misdirected);
         counters.entered.add(now.entered - before.entered);
+        counters.forwarded.add(now.forwarded - before.forwarded);
+        counters.from_trunk.add(now.from_trunk - before.from_trunk);
+        counters.backfilled.add(now.backfilled - before.backfilled);
+        counters.trunk_overtaken.add(now.trunk_overtaken - before.trunk_overtaken);
+        counters.backfill_missed.add(now.backfill_missed - before.backfill_missed);
         let dropped = [
             &counters.drop_no_permission,
             &counters.drop_tail,
@@ -301,6 +335,8 @@ impl Running {
             &counters.drop_byte_rate,
             &counters.drop_duplicate,
             &counters.drop_too_large,
+            &counters.drop_injected,
+            &counters.drop_held,
         ];
         for (at, counter) in dropped.iter().enumerate() {
             counter.add(now.dropped[at] - before.dropped[at]);

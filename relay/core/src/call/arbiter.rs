@@ -100,6 +100,14 @@ impl Arbiter {
         }
     }
 
+    /// Whether a request of this participant waits for the home's word.
+    pub(super) fn is_under_way(&self, slot: Slot) -> bool {
+        match self {
+            Arbiter::Own(_) => false,
+            Arbiter::Home(mirror) => mirror.is_under_way(slot),
+        }
+    }
+
     /// Whether somebody can decide: always, but for a call whose home is out of reach.
     pub(super) fn reachable(&self) -> bool {
         match self {

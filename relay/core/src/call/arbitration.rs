@@ -41,6 +41,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let now = self.now;
         let Some(seat) = self.seat_mut(slot) else { return };
         seat.asked = priority.unwrap_or(0);
+        seat.has_asked = true;
         seat.floor.handle(participant::Input::Request, now);
         self.drain(slot);
     }
@@ -52,7 +53,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         let input = match action {
             Action::Request(priority) => {
-                self.asking = Some((slot, token));
+                self.asking.push((slot, token));
                 if let Some(seat) = self.seat_mut(slot) {
                     seat.asked = priority;
                 }
@@ -71,8 +72,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let Some(seat) = self.seat_mut(slot) else { return };
         seat.floor.handle(input, now);
         self.drain(slot);
-        if let Some((_, token)) = self.asking.take() {
-            self.outbox.push_back(Work::Answer(token, Answer::Denied(DenyCause::InternalError)));
+        // What is under way to the home is answered when the home has answered.
+        if !self.arbiter.is_under_way(slot) {
+            self.answer(slot, Answer::Denied(DenyCause::InternalError));
         }
     }
 
@@ -144,6 +146,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             match output {
                 Output::Talker(Some(grant)) => self.open(grant),
                 Output::Talker(None) => self.close(),
+                Output::Granted { to, .. } if self.is_behind(to) && !self.has_asked(to) => {}
                 Output::Granted { to, duration_s, priority } => {
                     self.note(to, Told::Granted, Note::Granted { duration_s, priority });
                     self.answer(to, Answer::Granted(duration_s));
@@ -155,7 +158,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     self.answer(to, Answer::Denied(cause));
                 }
                 Output::Queued { to, position, priority, tell } => {
-                    if tell {
+                    // Whether its own participant is told is the partner's business.
+                    if tell || self.is_behind(to) {
                         self.note(to, Told::Queued, Note::Queued { position, priority });
                     }
                     self.answer(to, Answer::Queued(position));
@@ -192,6 +196,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
     }
 
+    /// Whether a participant behind a trunk has a request that was not granted yet. A grant crosses once: the partner repeats it
+    /// to its participant (T20), and a second one could meet a participant that has given the first one back.
+    fn has_asked(&mut self, slot: Slot) -> bool {
+        self.seat_mut(slot).is_some_and(|seat| core::mem::take(&mut seat.has_asked))
+    }
+
     /// Whether a partner serves this participant.
     pub(super) fn is_behind(&self, slot: Slot) -> bool {
         self.seat(slot).is_some_and(|seat| seat.who.leg.behind().is_some())
@@ -210,10 +220,14 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.tell(slot, told);
     }
 
-    fn answer(&mut self, slot: Slot, answer: Answer) {
-        if let Some((_, token)) = self.asking.take_if(|asking| asking.0 == slot) {
-            self.outbox.push_back(Work::Answer(token, answer));
-        }
+    pub(super) fn answer(&mut self, slot: Slot, answer: Answer) {
+        let (outbox, asking) = (&mut self.outbox, &mut self.asking);
+        asking.retain(|(who, token)| {
+            if *who == slot {
+                outbox.push_back(Work::Answer(*token, answer));
+            }
+            *who != slot
+        });
     }
 
     /// The participant has answered: it need not be reminded any more.

@@ -62,6 +62,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             entered: old.entered,
             sent: old.sent,
             overtaken: old.overtaken,
+            has_asked: old.has_asked,
             extra: old.extra,
             ..self.newcomer_seat(entry, who)
         };
@@ -87,6 +88,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.drain(slot);
         let Some(mut seat) = self.seats.get_mut(slot.index()).and_then(Option::take) else { return };
         self.withdraw(slot, &mut seat);
+        self.answer(slot, super::Answer::Left);
         self.participants -= 1;
         match seat.who.leg.behind() {
             Some(behind) => _ = self.behind.remove(&(behind.trunk, behind.reference)),
@@ -157,6 +159,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             own_since: 0,
             sent: 0,
             overtaken: 0,
+            has_asked: false,
             extra: Millis(0),
             who,
         }

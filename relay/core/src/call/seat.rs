@@ -38,6 +38,8 @@ pub(super) struct Seat {
     pub(super) sent: u64,
     /// Packets that retention let go of first.
     pub(super) overtaken: u64,
+    /// Whether its last request was not granted yet.
+    pub(super) has_asked: bool,
     /// The round trip to the partner that serves it.
     pub(super) extra: Millis,
 }

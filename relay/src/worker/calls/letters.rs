@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use relay_core::{
     Slot,
-    call::{Answer, Call, Counters, Input},
+    call::{Answer, Call, Counters, FromTrunk, Input},
 };
 
 use super::{Calls, Running};
@@ -50,6 +50,13 @@ impl Calls {
                     self.mark(row.index());
                 }
             }
+            Mail::Trunk { row, from, what } => self.trunk_mail(row.index(), from, what),
+            Mail::Expel { row, trunk, reference, cause } => {
+                if let Some(running) = self.at(row.index()) {
+                    running.call.handle(Input::Expel { trunk, reference, cause: &cause }, now);
+                    self.mark(row.index());
+                }
+            }
             // Taken by the worker itself.
             Mail::Settle { .. } | Mail::Stop => {}
         }
@@ -60,9 +67,18 @@ impl Calls {
         if self.running.len() <= index {
             self.running.resize_with(index + 1, || None);
         }
+        let mut call = Call::new(opening.settings, opening.floor_ssrc);
+        let flow = opening.span.as_ref().map(|span| span.flow);
+        let home = opening.span.as_ref().and_then(|span| span.home.as_ref()).map(|home| home.trunk);
+        if let Some(span) = opening.span {
+            call = call.spanning(span);
+        }
+        if let Some(trunk) = home.filter(|trunk| self.exchange.is_ready(*trunk)) {
+            call.handle(Input::Trunk { from: trunk, what: FromTrunk::Up }, self.now);
+        }
         self.running[index] = Some(Box::new(Running {
             id: opening.id,
-            call: Call::new(opening.settings, opening.floor_ssrc),
+            call,
             epoch: 0,
             participants: 0,
             expecting: HashMap::new(),
@@ -73,8 +89,12 @@ impl Calls {
             counted: Counters::default(),
             scheduled: None,
             queued: false,
+            flow,
+            joined: opening.joined,
+            backfills: Vec::new(),
         }));
         self.counters.calls.add(1);
+        self.mark(index);
     }
 
     fn at(&mut self, index: usize) -> Option<&mut Running> {

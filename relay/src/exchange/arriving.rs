@@ -1,0 +1,227 @@
+//! What comes from partners, and the time that passes on their links.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::{Buf, Bytes};
+use relay_core::{
+    Millis, Time, TrunkId,
+    trunk::{
+        frame,
+        link::{Input, Output, Role},
+        wire::{Frame, Letter, frame::What},
+    },
+};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Exchange, Line};
+use crate::{
+    event::{Subscription, TrunkEvent},
+    mail::{Carried, Mail, TrunkMail},
+    trunk::Arrival,
+};
+
+/// Calls are told at most so often that their home lives: often enough for a lease of three seconds.
+const HEARD_EVERY: Millis = Millis(500);
+
+/// A link that wants nothing is looked at again after so long.
+const IDLE: Millis = Millis(1_000);
+
+impl Exchange {
+    /// Something came from the network. Runs on the trunks' thread.
+    pub(super) fn arrived(self: &Arc<Exchange>, arrival: Arrival) {
+        match arrival {
+            Arrival::Up { trunk, .. } => self.link(trunk, Input::Up),
+            Arrival::Down { trunk, why, .. } => {
+                tracing::warn!("trunk {} down: {why}; its calls have no floor until it is back", trunk.0);
+                self.link(trunk, Input::Down);
+            }
+            Arrival::Frame { trunk, bytes } => match frame::parse::<Frame>(&bytes) {
+                Ok(frame) => self.link(trunk, Input::Frame(frame)),
+                Err(fault) => self.link(trunk, Input::Malformed(fault)),
+            },
+            Arrival::Letter { trunk, bytes } => match frame::parse::<Letter>(&bytes) {
+                Ok(letter) => self.letter(trunk, letter),
+                Err(fault) => self.link(trunk, Input::Malformed(fault)),
+            },
+            Arrival::Media { trunk, datagram } => self.media_arrived(trunk, datagram),
+            Arrival::Backfill { trunk, flow, bytes, .. } => {
+                let may = self.lines().get(&trunk).and_then(|line| line.link.role(flow)) == Some(Role::Partner);
+                match may {
+                    true => self.carry(trunk, flow, |row| Carried::Backfill { row, from: trunk, packet: bytes }),
+                    false => _ = self.counters.packets_refused.fetch_add(1, Ordering::Relaxed),
+                }
+            }
+            Arrival::Refused { system, cause, detail } => {
+                tracing::warn!("no trunk with {}: {detail}", system.as_deref().unwrap_or("an unknown system"));
+                self.tell(None, TrunkEvent::Refused { system, cause, detail });
+            }
+        }
+    }
+
+    fn letter(self: &Arc<Exchange>, trunk: TrunkId, letter: Letter) {
+        let system = self.lines().get(&trunk).filter(|line| line.ready).map(|line| Arc::clone(&line.system));
+        // Before both sides have greeted nobody knows whether they speak the same protocol: the letter is asked for again.
+        if let Some(system) = system {
+            self.tell(Some(trunk), TrunkEvent::Letter { system, letter: Box::new(letter) });
+        }
+    }
+
+    /// The trunk is gone although nobody said so.
+    pub(super) fn down(&self, trunk: TrunkId) {
+        self.link(trunk, Input::Down);
+    }
+
+    /// Tells one link, and does what it says.
+    pub(super) fn link(&self, trunk: TrunkId, input: Input) {
+        let now = self.clock.now();
+        let mut lines = self.lines();
+        let Some(line) = lines.get_mut(&trunk) else { return };
+        if matches!(input, Input::Frame(_)) && now.since(line.heard) >= HEARD_EVERY {
+            line.heard = now;
+            self.mail_all(trunk, line, || TrunkMail::Heard);
+        }
+        line.link.handle(input, now);
+        self.follow(trunk, line);
+        drop(lines);
+        self.earlier.notify_one();
+    }
+
+    /// Does what a link says until it has nothing more to say.
+    pub(super) fn follow(&self, trunk: TrunkId, line: &mut Line) {
+        loop {
+            match line.link.poll() {
+                Output::Send(frame) => self.send(trunk, &frame),
+                Output::Ready { restarted, .. } => {
+                    line.ready = true;
+                    tracing::info!(
+                        "trunk to {} up{}",
+                        line.system,
+                        if restarted { "; it has started anew" } else { "" }
+                    );
+                    self.tell(Some(trunk), TrunkEvent::Up { system: Arc::clone(&line.system) });
+                    self.mail_all(trunk, line, || TrunkMail::Up);
+                }
+                Output::Lost => {
+                    line.ready = false;
+                    self.tell(Some(trunk), TrunkEvent::Down { system: Arc::clone(&line.system), trunk });
+                    self.mail_all(trunk, line, || TrunkMail::Lost);
+                }
+                Output::RoundTrip(round_trip) => self.mail_all(trunk, line, || TrunkMail::RoundTrip(round_trip)),
+                Output::Deliver(frame) => self.deliver(trunk, line, frame),
+                Output::Close { cause, detail } => {
+                    tracing::warn!("trunk to {} closed, {cause}: {detail}", line.system);
+                    self.tell(None, TrunkEvent::Refused { system: Some(line.system.to_string()), cause, detail });
+                    if let Some(trunks) = self.trunks() {
+                        trunks.close(trunk, cause);
+                    }
+                }
+                Output::Wake(_) => return,
+            }
+        }
+    }
+
+    fn deliver(&self, trunk: TrunkId, line: &mut Line, frame: Frame) {
+        if let Some(What::Subscribe(ask)) = frame.what {
+            let subscription = Subscription { trunk, system: Arc::clone(&line.system), ask };
+            return self.tell(Some(trunk), TrunkEvent::Subscribe(Box::new(subscription)));
+        }
+        let Some(flow) = frame.what.as_ref().and_then(flow_of) else { return };
+        self.mail(trunk, flow, TrunkMail::Frame(Box::new(frame)));
+    }
+
+    fn mail_all(&self, trunk: TrunkId, line: &Line, mail: impl Fn() -> TrunkMail) {
+        line.calls.iter().for_each(|flow| self.mail(trunk, *flow, mail()));
+    }
+
+    /// Mails the owner of a call. One that does not take its mail has missed something: the trunk begins anew.
+    pub(super) fn mail(&self, trunk: TrunkId, flow: u32, what: TrunkMail) {
+        let Some(route) = self.route(flow) else { return };
+        if route.letterbox.send(Mail::Trunk { row: route.row, from: trunk, what }).is_err()
+            && let Some(trunks) = self.trunks()
+        {
+            trunks.close(trunk, "slow");
+        }
+    }
+
+    fn media_arrived(&self, trunk: TrunkId, mut datagram: Bytes) {
+        let length = datagram.len();
+        let now = self.clock.now();
+        let flow = read_flow(&mut datagram).filter(|flow| {
+            let mut lines = self.lines();
+            let Some(line) = lines.get_mut(&trunk) else { return false };
+            line.link.role(*flow).is_some() && line.link.allows_media(length, now)
+        });
+        match flow {
+            Some(flow) => self.carry(trunk, flow, |row| Carried::Media { row, from: trunk, packet: datagram }),
+            None => _ = self.counters.packets_refused.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    fn carry(&self, _: TrunkId, flow: u32, carried: impl FnOnce(relay_table::Row) -> Carried) {
+        let Some(route) = self.route(flow) else { return };
+        if route.letterbox.carry(carried(route.row)).is_err() {
+            self.counters.packets_shed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until some link wants to be woken, and wakes it.
+    pub(super) async fn tend(&self) {
+        let now = self.clock.now();
+        let mut next = now + IDLE;
+        let due: Vec<TrunkId> = {
+            let mut lines = self.lines();
+            let mut due = Vec::new();
+            for (trunk, line) in &mut *lines {
+                match line.link.poll() {
+                    Output::Wake(Some((at, _))) if at <= now => due.push(*trunk),
+                    Output::Wake(Some((at, _))) => next = next.min(at),
+                    _ => {}
+                }
+            }
+            due
+        };
+        let any = !due.is_empty();
+        due.into_iter().for_each(|trunk| self.link(trunk, Input::Timer));
+        if !any {
+            self.sleep(next).await;
+        }
+    }
+
+    async fn sleep(&self, until: Time) {
+        let until = Instant::from_std(self.clock.instant(until));
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = self.earlier.notified() => {}
+        }
+    }
+}
+
+/// Whose call a frame is about, by our number.
+fn flow_of(what: &What) -> Option<u32> {
+    Some(match what {
+        What::Subscribed(subscribed) => subscribed.flow,
+        What::Refused(refused) => refused.flow,
+        What::Unsubscribe(unsubscribe) => unsubscribe.flow,
+        What::Announce(announce) => announce.flow,
+        What::Depart(depart) => depart.flow,
+        What::Expel(expel) => expel.flow,
+        What::Floor(floor) => floor.flow,
+        What::Spacing(spacing) => spacing.flow,
+        What::Ended(ended) => ended.flow,
+        What::Subscribe(_) | What::Hello(_) | What::Heartbeat(_) | What::Goodbye(_) => return None,
+    })
+}
+
+/// Takes the flow, a QUIC varint, off the front of a datagram.
+fn read_flow(datagram: &mut Bytes) -> Option<u32> {
+    let first = *datagram.first()?;
+    let octets = 1usize << (first >> 6);
+    if datagram.len() < octets {
+        return None;
+    }
+    let mut value = u64::from(datagram.get_u8() & 0x3f);
+    for _ in 1..octets {
+        value = value << 8 | u64::from(datagram.get_u8());
+    }
+    u32::try_from(value).ok()
+}
