@@ -17,6 +17,7 @@ mod mail;
 pub mod metrics;
 mod node;
 mod status;
+pub mod trunk;
 #[allow(unsafe_code)] // the system calls
 pub mod udp;
 mod worker;
