@@ -13,7 +13,7 @@ const REPLACED: [&str; 10] =
 const REPLACED_IN_PROSE: [&str; 6] = ["session", "conference", "fan_out", "fanout", "publisher", "listener"];
 
 /// Names of others that hold such a word.
-const NAMES_OF_OTHERS: [&str; 3] = ["TcpListener", "ListenerExt", "peer_addr"];
+const NAMES_OF_OTHERS: [&str; 4] = ["TcpListener", "ListenerExt", "peer_addr", "peer_identity"];
 
 // Put together from parts, so that the rule does not find itself.
 const NOTES: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];

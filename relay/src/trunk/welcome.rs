@@ -1,0 +1,88 @@
+//! What dials this system: its certificate is looked at, then its partner's task has it.
+
+use std::sync::Arc;
+
+use quinn::{Connection, Incoming};
+use rustls_pki_types::CertificateDer;
+use tokio::{
+    sync::{Semaphore, mpsc::error::TrySendError},
+    time::timeout,
+};
+
+use super::{
+    identity::system_of,
+    keeper::ESTABLISHING,
+    network::Shared,
+    refusal::{Refusal, code},
+};
+
+/// Handshakes at once (`trunk.handshakes`); more are ignored, and dial again.
+pub const HANDSHAKES_MAX: usize = 64;
+/// With so many under way, a sender has to show first that its address is its own.
+const HANDSHAKES_TRUSTED: usize = 8;
+
+/// Takes handshakes until the endpoint closes.
+pub(crate) async fn welcome(shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let Some(endpoint) = shared.wire().map(|wire| wire.endpoint) else { return };
+    while let Some(incoming) = endpoint.accept().await {
+        let free = places.available_permits();
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            shared.counters.handshakes_shed.add(1);
+            incoming.ignore();
+            continue;
+        };
+        if HANDSHAKES_MAX - free >= HANDSHAKES_TRUSTED && !incoming.remote_address_validated() && incoming.may_retry() {
+            // It may, as was asked just now.
+            let _retried = incoming.retry();
+            continue;
+        }
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            shake(&shared, incoming).await;
+            drop(place);
+        });
+    }
+}
+
+async fn shake(shared: &Shared, incoming: Incoming) {
+    let connection = match timeout(ESTABLISHING, incoming).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => {
+            if let Some(refusal) = Refusal::of(&error) {
+                shared.refuse(None, None, &refusal);
+            }
+            return;
+        }
+        Err(_) => return,
+    };
+    let refused = |system: Option<&str>, refusal: Refusal| {
+        connection.close(code::GENERAL_ERROR, refusal.cause.as_bytes());
+        shared.refuse(system, None, &refusal);
+    };
+    let system = match partner_of(&connection) {
+        Ok(system) => system,
+        Err(refusal) => return refused(None, refusal),
+    };
+    let Some(line) = shared.line_of(&system) else {
+        let detail = format!("{system} is no partner of this system; add it, if it should be");
+        return refused(Some(&system), Refusal { cause: "unknown-system", detail });
+    };
+    if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = line.candidates.try_send(connection.clone()) {
+        shared.counters.candidates_shed.add(1);
+        connection.close(code::NO_ERROR, b"busy");
+    }
+}
+
+/// The system at the other end: the one dNSName of its certificate.
+pub(crate) fn partner_of(connection: &Connection) -> Result<String, Refusal> {
+    let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let own = chain.as_ref().and_then(|chain| chain.first());
+    let Some(own) = own else {
+        return Err(Refusal { cause: "no-certificate", detail: String::from("no certificate was shown") });
+    };
+    system_of(own).map_err(|names| {
+        let detail = format!("their certificate names {names:?}; exactly one dNSName is needed, the system id");
+        Refusal { cause: "names", detail }
+    })
+}
