@@ -5,6 +5,7 @@
 //! twice.
 
 mod arriving;
+mod counting;
 mod leaving;
 
 use std::{

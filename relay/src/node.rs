@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     Call, CallSettings, Config, Event, Exhausted, Subscription, TrunkEvent,
-    allotment::{Ssrcs, Ticket},
+    allotment::{SSRCS_MAX, Ssrcs, Ticket},
     call::Shared as CallShared,
     clock::Clock,
     event::EVENTS_MAX,
@@ -271,24 +271,27 @@ impl Relay {
         }
     }
 
-    /// Every counter and gauge of the workers, summed, in a stable order.
+    /// Every counter and gauge of the media plane, in a stable order.
     pub fn metrics(&self) -> Vec<metrics::Metric> {
         let workers = self.shared.workers.iter().map(|worker| (&*worker.counters, worker.letterbox.len()));
-        metrics::collect(workers)
+        let mut all = metrics::collect(workers);
+        all.extend(self.shared.exchange.metrics());
+        all
     }
 
     /// Named limits of the media plane: name, value, counter that counts refusals.
     pub fn limits(&self) -> Vec<metrics::Limit> {
-        vec![
-            metrics::Limit { name: "calls", value: self.shared.calls_max as u64, counter: "refused_total" },
-            metrics::Limit { name: "events", value: EVENTS_MAX as u64, counter: "events_lost_total" },
-            metrics::Limit { name: "worker.mail", value: MAIL_MAX as u64, counter: "refused_total" },
-            metrics::Limit {
-                name: "floor.messages_per_s",
-                value: u64::from(worker::FLOOR_MESSAGES_PER_S),
-                counter: "floor_messages_dropped_total",
-            },
-        ]
+        let limit = |name, value: usize, counter| metrics::Limit { name, value: value as u64, counter };
+        let mut all = vec![
+            limit("calls", self.shared.calls_max, "refused_total"),
+            limit("events", EVENTS_MAX, "events_lost_total"),
+            limit("worker.mail", MAIL_MAX, "refused_total"),
+            limit("worker.trunk_packets", CARRIED_MAX, "trunk_packets_shed_total"),
+            limit("ssrcs", SSRCS_MAX, "refused_total"),
+            limit("floor.messages_per_s", worker::FLOOR_MESSAGES_PER_S as usize, "floor_messages_dropped_total"),
+        ];
+        all.extend(self.shared.exchange.limits());
+        all
     }
 
     /// What a clock on the wall showed at `time`.
@@ -347,7 +350,7 @@ mod tests {
         let used = || relay.shared.ssrcs.len();
         let open = || relay.open_call(Arc::from("call"), CallSettings::default());
         let (closed, dropped) = (open().unwrap(), open().unwrap());
-        closed.assign_ssrc();
+        closed.assign_ssrc().unwrap();
         assert_eq!(used(), 3);
         closed.close().await.unwrap();
         assert_eq!(used(), 1);

@@ -113,6 +113,9 @@ pub enum PartnerError {
     /// No certificate can name it.
     #[error("{0} is no DNS name, and a partner is known by the dNSName of its certificate; give it such an id")]
     NoDnsName(String),
+    /// This node was started without trunks.
+    #[error("this node has no trunks; start it with --trunk, --trunk-cert, --trunk-key and --trunk-ca")]
+    NoTrunks,
     /// It is this system.
     #[error("{0} is this system; a partner is another one")]
     Own(String),
@@ -163,6 +166,11 @@ impl Trunks {
         let thread = std::thread::Builder::new().name(String::from("trunks"));
         let thread = thread.spawn(move || runtime.block_on(run(own, stopped))).map_err(TrunkError::Thread)?;
         Ok(Trunks { shared, address, runtime: handle, stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs something beside the trunks, on their thread, until they end.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Where partners reach this system.

@@ -27,7 +27,7 @@ fn open(relay: &Relay, settings: CallSettings) -> Result<Call, Exhausted> {
 
 fn participant(call: &Call, user: &str, rtp: &UdpSocket) -> roster::Participant {
     let leg = roster::Leg { rtp: rtp.local_addr().unwrap(), floor: None };
-    roster::Participant::new(user, "radio", leg, call.assign_ssrc())
+    roster::Participant::new(user, "radio", leg, call.assign_ssrc().unwrap())
 }
 
 fn socket(address: &str) -> UdpSocket {

@@ -36,7 +36,7 @@ fn describe(user: &str, rtp: &UdpSocket, floor: &UdpSocket, ssrc: Ssrc) -> roste
 }
 
 async fn enter(call: &Call, user: &str, resume: Vec<ResumePoint>) -> Client {
-    let (rtp, floor, ssrc) = (socket(), socket(), call.assign_ssrc());
+    let (rtp, floor, ssrc) = (socket(), socket(), call.assign_ssrc().unwrap());
     let participant = roster::Participant { resume, ..describe(user, &rtp, &floor, ssrc) };
     let entered = call.enter(participant).await.expect("the owner answers");
     Client { rtp, floor, ssrc, slot: entered.slot, entry: entered.entry }
@@ -135,7 +135,7 @@ async fn one_leg_address_serves_calls_of_two_workers() {
     let (rtp, floor) = (socket(), socket());
     let mut talkers = vec![];
     for call in &calls {
-        let eva = describe("sip:eva@a", &rtp, &floor, call.assign_ssrc());
+        let eva = describe("sip:eva@a", &rtp, &floor, call.assign_ssrc().unwrap());
         call.enter(eva).await.unwrap();
         let ana = enter(call, "sip:ana@a", vec![]).await;
         call.floor(ana.slot, ana.entry, FloorAction::Request { priority: 0 }).await.unwrap();
@@ -246,7 +246,7 @@ async fn what_the_kernel_refuses_is_shown_for_its_participant_alone() {
     let call = relay.open_call(Arc::from("call"), CallSettings::default()).unwrap();
     let ana = enter(&call, "sip:ana@a", vec![]).await;
     let ben = enter(&call, "sip:ben@a", vec![]).await;
-    let mut nowhere = describe("sip:eva@a", &socket(), &socket(), call.assign_ssrc());
+    let mut nowhere = describe("sip:eva@a", &socket(), &socket(), call.assign_ssrc().unwrap());
     // Port 0 is refused by the kernel at once.
     nowhere.leg = roster::Leg { rtp: ([127, 0, 0, 1], 0).into(), floor: None }.into();
     let eva = call.enter(nowhere).await.unwrap();

@@ -41,7 +41,12 @@ impl Stage {
         let (table, mut readers) = table(Limits { rows: 1, ..Limits::default() }, 1);
         let (bell, sleeper) = bell(|| {});
         let post = Post { letterbox: Letterbox::new(bell), settling: Vec::new(), stopping: false };
-        let calls = Calls::new(sockets, Clock::start(), Arc::default(), mpsc::channel(1).0);
+        let calls = Calls::new(
+            sockets,
+            Clock::start(),
+            Arc::default(),
+            (mpsc::channel(1).0, Arc::new(crate::exchange::Exchange::new(Clock::start()))),
+        );
         Stage { worker: Worker { reader: readers.remove(0), sleeper, post, calls }, table }
     }
 
@@ -50,7 +55,8 @@ impl Stage {
         let row = writer.row();
         let (status, reader) = StatusWords::new();
         let settings = CallSettings::default().for_core();
-        let opening = Opening { row, id: Arc::from("call"), settings, floor_ssrc: Ssrc(1), status };
+        let opening =
+            Opening { row, id: Arc::from("call"), settings, floor_ssrc: Ssrc(1), status, span: None, joined: None };
         self.post(Mail::Open(Box::new(opening)));
         Held { writer, row, status: reader }
     }

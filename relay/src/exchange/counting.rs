@@ -1,0 +1,76 @@
+//! What happens between trunks and calls, in numbers.
+
+use std::sync::atomic::Ordering;
+
+use relay_core::trunk::link;
+
+use super::{Exchange, Line};
+use crate::{
+    event::TRUNK_EVENTS_MAX,
+    metrics::{Limit, Metric},
+    trunk::Trunks,
+};
+
+/// A counter of a link, its label, and what it counts.
+type Row = (&'static str, fn(&link::Counters) -> u64);
+
+/// Why something that a partner asked over a link was not done.
+const REFUSED: [Row; 9] = [
+    ("trunk.calls", |counters| counters.calls_refused),
+    ("trunk.participants", |counters| counters.participants_refused),
+    ("trunk.frames_per_s", |counters| counters.flooded),
+    ("trunk.media_per_s", |counters| counters.media_refused),
+    ("forged-reference", |counters| counters.references_forged),
+    ("unknown-flow", |counters| counters.unknown_flow),
+    ("unknown-reference", |counters| counters.unknown_reference),
+    ("subscribed-twice", |counters| counters.subscribed_twice),
+    ("out-of-place", |counters| counters.out_of_place),
+];
+
+impl Exchange {
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
+        let Some(trunks) = self.trunks() else { return Vec::new() };
+        let counter = |name, help, value: u64| Metric { name, help, labels: Vec::new(), value: value as f64 };
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let mut all = trunks.counters();
+        let shed = "Packets of trunks for which a worker's queue was full.";
+        all.push(counter("trunk_packets_shed_total", shed, read(&self.counters.packets_shed)));
+        let refused = "Packets of trunks for no call that the partner may use, or beyond its quota.";
+        all.push(counter("trunk_packets_refused_total", refused, read(&self.counters.packets_refused)));
+        let events = "Trunk events that control did not take; their trunk began anew.";
+        all.push(counter("trunk_events_shed_total", events, read(&self.counters.events_shed)));
+        let lines = self.lines();
+        let up = lines.values().filter(|line| line.ready).count();
+        all.push(counter("trunks_up", "Trunks that can be used.", up as u64));
+        for (system, line) in lines.values().map(|line| (&line.system, line)) {
+            all.extend(refusals(system, line));
+        }
+        all
+    }
+
+    pub(crate) fn limits(&self) -> Vec<Limit> {
+        let Some(_) = self.trunks() else { return Vec::new() };
+        let link = link::Limits::default();
+        let limit = |name, value: u32, counter| Limit { name, value: value.into(), counter };
+        let mut all = Trunks::limits();
+        all.extend([
+            limit("trunk.events", TRUNK_EVENTS_MAX as u32, "trunk_events_shed_total"),
+            limit("trunk.calls", link.calls, "trunk_refused_total"),
+            limit("trunk.participants", link.participants, "trunk_refused_total"),
+            limit("trunk.frames_per_s", link.frames_per_s, "trunk_refused_total"),
+            limit("trunk.packets_per_s", link.packets_per_s, "trunk_refused_total"),
+            limit("trunk.bytes_per_s", link.bytes_per_s, "trunk_refused_total"),
+        ]);
+        all
+    }
+}
+
+fn refusals(system: &str, line: &Line) -> Vec<Metric> {
+    let row = |(cause, read): &Row| Metric {
+        name: "trunk_refused_total",
+        help: "What partners asked over their trunk and did not get, by cause.",
+        labels: vec![("system", system.to_owned()), ("cause", (*cause).to_owned())],
+        value: read(line.link.counters()) as f64,
+    };
+    REFUSED.iter().map(row).collect()
+}
