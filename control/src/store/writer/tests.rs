@@ -107,7 +107,8 @@ type Told = Result<(), WriteError>;
 
 fn tell(to: &Sender<Told>) -> impl FnOnce(Told) + Send + 'static {
     let to = to.clone();
-    move |told| to.send(told).unwrap()
+    // A test that has failed no longer listens.
+    move |told| drop(to.send(told))
 }
 
 fn next<T>(told: &Receiver<T>) -> T {
