@@ -59,6 +59,14 @@ fn a_directory_has_one_node() {
 }
 
 #[test]
+fn a_directory_whose_store_is_just_being_made_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let maker = fs::File::open(dir.path()).unwrap();
+    maker.try_lock().unwrap();
+    assert!(matches!(refusal(dir.path()), OpenError::Locked { .. }));
+}
+
+#[test]
 fn the_format_of_this_build_is_read_and_a_newer_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
     store_of_format(dir.path(), FORMAT);

@@ -7,6 +7,9 @@ use redb::StorageBackend;
 
 use super::*;
 
+/// After this a test has failed; none ever waits so long when it passes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A disk that keeps, when the power goes, exactly what was there at the last sync; syncs can be held and fail.
 #[derive(Clone, Debug, Default)]
 struct Disk(Arc<(Mutex<Platter>, Condvar)>);
@@ -49,10 +52,8 @@ impl Disk {
     }
 
     fn wait_for_sync(&self) {
-        let mut platter = self.platter();
-        while !platter.syncing {
-            platter = self.0.1.wait(platter).unwrap();
-        }
+        let waited = self.0.1.wait_timeout_while(self.platter(), PATIENCE, |platter| !platter.syncing).unwrap();
+        assert!(!waited.1.timed_out(), "the writer never asked for a sync");
     }
 }
 
@@ -77,9 +78,8 @@ impl StorageBackend for Disk {
         let mut platter = self.platter();
         platter.syncing = true;
         self.0.1.notify_all();
-        while platter.held {
-            platter = self.0.1.wait(platter).unwrap();
-        }
+        // A test that failed while it held the disk ends too.
+        platter = self.0.1.wait_timeout_while(platter, PATIENCE, |platter| platter.held).unwrap().0;
         platter.syncing = false;
         if platter.full {
             return Err(io::ErrorKind::StorageFull.into());
@@ -107,11 +107,16 @@ type Told = Result<(), WriteError>;
 
 fn tell(to: &Sender<Told>) -> impl FnOnce(Told) + Send + 'static {
     let to = to.clone();
-    move |told| to.send(told).unwrap()
+    // A test that has failed no longer listens.
+    move |told| drop(to.send(told))
+}
+
+fn next<T>(told: &Receiver<T>) -> T {
+    told.recv_timeout(PATIENCE).expect("somebody is told")
 }
 
 fn all<T>(told: &Receiver<T>, count: usize) -> Vec<T> {
-    told.iter().take(count).collect()
+    (0..count).map(|_| next(told)).collect()
 }
 
 #[test]
@@ -123,7 +128,7 @@ fn whoever_is_told_can_pull_the_plug() {
         let at_that_moment = disk.clone();
         let records = vec![put("users", "ana", &[number]), put("affiliations", &number.to_string(), b"a")];
         store.write(records, move |result| tell.send((result, at_that_moment.after_power_loss())).unwrap());
-        let (result, disk) = told.recv().unwrap();
+        let (result, disk) = next(&told);
         assert_eq!(result, Ok(()));
         let rows = file::load(&disk.database()).unwrap();
         assert!(rows.contains(&row("users", "ana", &[number])), "{number}: {rows:?}");
@@ -171,7 +176,7 @@ fn the_queue_has_room_for_its_limit_and_not_for_one_more() {
     disk.hold(false);
     assert!(all(&tellings, WRITES_MAX + 1).iter().all(Result::is_ok));
     store.write(vec![put("counters", "later", b"")], tell(&told));
-    assert_eq!(tellings.recv(), Ok(Ok(())), "there is room again");
+    assert_eq!(next(&tellings), Ok(()), "there is room again");
 }
 
 #[test]
@@ -197,7 +202,7 @@ fn a_disk_that_fails_once_is_not_written_to_again() {
     let store = disk.store();
     let (told, tellings) = channel();
     store.write(vec![put("users", "ana", b"")], tell(&told));
-    assert_eq!(tellings.recv(), Ok(Ok(())));
+    assert_eq!(next(&tellings), Ok(()));
     disk.hold(true);
     store.write(vec![put("users", "ben", b"")], tell(&told));
     disk.wait_for_sync();
@@ -207,7 +212,7 @@ fn a_disk_that_fails_once_is_not_written_to_again() {
     let failures = all(&tellings, 2);
     disk.platter().full = false;
     store.write(vec![put("users", "ida", b"")], tell(&told));
-    for failure in failures.into_iter().chain(tellings.recv()) {
+    for failure in failures.into_iter().chain([next(&tellings)]) {
         let error = failure.unwrap_err();
         assert!(matches!(error, WriteError::Failed(_)) && error.to_string().contains("free space"), "{error}");
     }
@@ -228,9 +233,9 @@ fn a_waiter_that_panics_leaves_nobody_waiting() {
     store.write(vec![put("users", "ben", b"")], tell(&told));
     disk.hold(false);
     let failed = Err(WriteError::Failed("its writer panicked".into()));
-    assert_eq!(tellings.recv(), Ok(failed.clone()));
+    assert_eq!(next(&tellings), failed);
     store.write(vec![], tell(&told));
-    assert_eq!(tellings.recv(), Ok(failed));
+    assert_eq!(next(&tellings), failed);
 }
 
 #[test]
@@ -246,7 +251,7 @@ fn the_last_owner_may_be_told_on_the_writers_thread() {
     });
     drop(store);
     handed.send(()).unwrap();
-    assert_eq!(tellings.recv(), Ok(Ok(())));
+    assert_eq!(next(&tellings), Ok(()));
 }
 
 #[test]
