@@ -7,6 +7,7 @@
 //! 3. Concurrent requests for one group, or one client, take turns; everything else does not wait.
 //! 4. What this build does not have says so by name.
 
+pub mod certs;
 pub mod cli;
 pub mod http;
 pub mod node;
