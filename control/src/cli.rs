@@ -1,6 +1,12 @@
 //! The command line: flags in, a checked configuration out.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +33,15 @@ pub struct Arguments {
 enum Command {
     /// Serves calls until SIGTERM.
     Serve(Serve),
+    /// Makes certificates to try trunks with: ca.pem, and SYSTEM.pem with SYSTEM-key.pem for each system.
+    Certs {
+        /// Where to; made if it is not there. Nothing in it is overwritten.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// MC system ids of the systems that shall hold a trunk.
+        #[arg(value_name = "SYSTEM", required = true)]
+        systems: Vec<String>,
+    },
     /// Checks the configuration and the limits of the kernel: later.
     #[command(hide = true)]
     Check {
@@ -72,6 +87,7 @@ impl Arguments {
     pub async fn run(self) -> ExitCode {
         let serve = match self.command {
             Some(Command::Serve(serve)) => serve,
+            Some(Command::Certs { dir, systems }) => return certs(&dir, &systems),
             Some(Command::Check { .. }) => {
                 eprintln!("control: {}", not_yet("check", "start `control serve`, which says what it cannot use"));
                 return ExitCode::from(USAGE);
@@ -80,7 +96,7 @@ impl Arguments {
                 tracing::warn!("no command: serving on loopback without tokens, as `control serve --open` does");
                 match Arguments::parse_from(["control", "serve", "--open"]).command {
                     Some(Command::Serve(serve)) => serve,
-                    Some(Command::Check { .. }) | None => return ExitCode::from(USAGE),
+                    _ => return ExitCode::from(USAGE),
                 }
             }
         };
@@ -125,6 +141,18 @@ impl Serve {
         }
         Ok((Config { system: self.system, http: self.http, media, workers }, self.drain_timeout))
     }
+}
+
+fn certs(dir: &Path, systems: &[String]) -> ExitCode {
+    match crate::certs::make(dir, systems) {
+        // Who closed standard output does not want to read it.
+        Ok(written) => drop(write!(std::io::stdout(), "{written}")),
+        Err(error) => {
+            eprintln!("control: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 async fn run(config: Config, drain_timeout: Duration) -> ExitCode {

@@ -8,6 +8,7 @@
 //! 4. What this build does not have says so by name.
 
 pub mod audit;
+pub mod certs;
 pub mod cli;
 pub mod http;
 pub mod node;

@@ -28,7 +28,7 @@ use bytes::Bytes;
 use relay_core::TrunkId;
 use tokio::{runtime, sync::watch};
 
-pub use identity::{ALPN, TrunkConfig, TrunkError};
+pub use identity::{ALPN, TrunkConfig, TrunkError, can_be_named};
 pub use line::{BACKFILL_PACKETS_MAX, BACKFILLS_MAX, BackfillSender, CANDIDATES_MAX, FRAMES_MAX, MEDIA_MAX};
 pub use refusal::CAUSES;
 pub use socket::{FAULT_HELD_MAX, Fault};

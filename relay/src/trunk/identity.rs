@@ -173,7 +173,7 @@ pub(crate) fn system_of(certificate: &CertificateDer<'_>) -> Result<String, Vec<
 }
 
 /// Whether a system can be named by a certificate, and so be a partner.
-pub(crate) fn can_be_named(system: &str) -> bool {
+pub fn can_be_named(system: &str) -> bool {
     matches!(ServerName::try_from(system), Ok(ServerName::DnsName(_)))
 }
 

@@ -155,11 +155,21 @@ async fn stand_until_replaced(
     let mut waiting: Option<Connection> = None;
     let mut answer: Option<Attempt> = None;
     loop {
+        let answered = async {
+            match &mut answer {
+                Some(answer) => answer.await,
+                None => pending().await,
+            }
+        };
         let candidate = tokio::select! {
             biased;
             () = &mut standing => break,
-            Some(established) = async { match &mut answer { Some(answer) => answer.await, None => pending().await } } => {
-                return Some(established);
+            answered = answered => {
+                answer = None;
+                match answered {
+                    Some(established) => return Some(established),
+                    None => continue,
+                }
             }
             Some(candidate) = candidates.recv() => candidate,
         };
