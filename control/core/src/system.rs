@@ -185,6 +185,7 @@ impl<E: Clone> System<E> {
             Input::Call { group, runs } => self.set_call(&group, runs),
             Input::Entered { number, result } => self.entered(number, result),
             Input::Left { number, resume } => self.left(number, &resume),
+            Input::Came { user, client, group, entered } => self.came(&ClientKey { user, client }, &group, entered),
             Input::Gone { user, client, group } => self.gone(&ClientKey { user, client }, &group),
             Input::Timer => {}
         }

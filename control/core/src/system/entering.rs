@@ -82,6 +82,15 @@ impl<E: Clone> System<E> {
         self.settle(&id);
     }
 
+    /// A client entered by itself: the server does not enter it once more, on a leg that it may have given up.
+    pub(super) fn came(&mut self, key: &ClientKey, group: &str, entered: E) {
+        let Some(id) = self.affiliated.get(key).cloned() else { return };
+        if self.step_item(&id, group, Event::Came(entered)) != Effect::Nothing {
+            self.write_affiliation(&id);
+            self.settle(&id);
+        }
+    }
+
     /// A participant left by itself, or was removed.
     pub(super) fn gone(&mut self, key: &ClientKey, group: &str) {
         let Some(id) = self.affiliated.get(key).cloned() else { return };

@@ -66,6 +66,17 @@ pub enum Input<E> {
         /// The last packet that was sent to it, per SSRC.
         resume: Vec<ResumePoint>,
     },
+    /// A client entered the call of a group by itself, or changed its leg there. Said before the `Call` that it started.
+    Came {
+        /// Primary MC service ID.
+        user: String,
+        /// Its client.
+        client: String,
+        /// The group of the call.
+        group: String,
+        /// What the client was told.
+        entered: E,
+    },
     /// A participant that was entered is no longer in its call, for another reason than a `Leave`.
     Gone {
         /// Primary MC service ID.

@@ -31,6 +31,8 @@ pub(super) enum Event<E> {
     Runs { number: u64, again: bool },
     /// What became of an `Enter`.
     Entered { number: u64, result: Result<E, Refused> },
+    /// It entered the call by itself.
+    Came(E),
     /// It is no longer in the call.
     Gone,
 }
@@ -98,6 +100,10 @@ impl<E> Item<E> {
                 }
             },
             (Event::Entered { .. }, _) => Effect::Nothing,
+            (Event::Came(entered), State::Waiting | State::Entering(_) | State::Entered(_)) => {
+                self.become_now(State::Entered(entered))
+            }
+            (Event::Came(_), _) => Effect::Nothing,
             (Event::Gone, State::Entered(_)) => self.become_now(State::Waiting),
             (Event::Gone, _) => Effect::Nothing,
         }

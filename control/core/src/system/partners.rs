@@ -33,6 +33,10 @@ impl<E: Clone> System<E> {
             let detail = format!("{PARTNERS_MAX} partners are stored");
             return Err(Refused::new(Cause::LimitReached, "partners", detail));
         }
+        if let Some(entry) = self.partners.get(&system).filter(|entry| entry.document == document) {
+            let revision = entry.revision;
+            return Ok(Answer::Partner { up: self.up.contains(&system), system, document, revision });
+        }
         let revision = self.revise();
         self.outbox.put(rows::PARTNERS, system.clone(), &write(&document, revision));
         self.partners.insert(system.clone(), PartnerEntry { document: document.clone(), revision });

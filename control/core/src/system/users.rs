@@ -44,6 +44,9 @@ impl<E: Clone> System<E> {
         if !self.users.contains_key(&user) && self.users.len() >= USERS_MAX {
             return Err(Refused::new(Cause::LimitReached, "users", format!("{USERS_MAX} users are stored")));
         }
+        if let Some(entry) = self.users.get(&user).filter(|entry| entry.document == document) {
+            return Ok(Answer::User { user, document, revision: entry.revision });
+        }
         let revision = self.revise();
         self.outbox.put(rows::USERS, user.clone(), &write(&document, revision));
         self.users.insert(user.clone(), UserEntry { document: document.clone(), revision });
