@@ -1,6 +1,6 @@
 //! One node: the media plane, the registry and the HTTP face in one process, from start to end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use control_core::Cause;
 use relay::{Event, Relay};
@@ -29,6 +29,23 @@ pub struct Config {
     pub media: SocketAddr,
     /// Number of workers.
     pub workers: usize,
+    /// Directory for what must survive a restart.
+    pub data: PathBuf,
+    /// How partner systems are reached; `None`: this system has no trunk.
+    pub trunk: Option<TrunkConfig>,
+}
+
+/// The end of this system's trunks. Files are PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkConfig {
+    /// Address of the trunk (UDP); port 0: any free one.
+    pub address: SocketAddr,
+    /// Certificate of this system; its one dNSName is the MC system id.
+    pub certificate: PathBuf,
+    /// Private key of the certificate.
+    pub key: PathBuf,
+    /// Certificates of the authorities that certify partners.
+    pub ca: PathBuf,
 }
 
 /// Why a node did not start.
