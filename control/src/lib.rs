@@ -9,5 +9,6 @@
 
 pub mod cli;
 pub mod http;
+mod mobility;
 pub mod node;
 mod registry;
