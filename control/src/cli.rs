@@ -11,7 +11,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::node::{Config, Node};
+use crate::node::{Config, Node, TrunkConfig};
 
 /// Exit code for a command line that cannot be served.
 const USAGE: u8 = 2;
@@ -32,7 +32,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves calls until SIGTERM.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Makes certificates to try trunks with: ca.pem, and SYSTEM.pem with SYSTEM-key.pem for each system.
     Certs {
         /// Where to; made if it is not there. Nothing in it is overwritten.
@@ -68,9 +68,23 @@ struct Serve {
     /// Media workers, each on a core of its own: 1 to 64. Default: one per core, at least 2.
     #[arg(long, value_name = "N", env = "CARRYOVER_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: Option<u16>,
-    /// Directory for what must survive a restart. Not used by this build yet: groups live in memory.
+    /// Directory for what must survive a restart: users, groups, partners, affiliations, migrations, and the audit trail. Made if
+    /// it is missing; one node at a time. Calls and the floor are not stored: clients come back by late entry.
     #[arg(long, value_name = "DIR", env = "CARRYOVER_DATA", default_value = "./data")]
     data: PathBuf,
+    /// Address of the trunk to partner systems (UDP, QUIC); port 0: any free one. Loopback only with --open. Needs the three
+    /// files below; without all four this system has no partners.
+    #[arg(long, value_name = "ADDR", env = "CARRYOVER_TRUNK", requires_all = ["trunk_cert", "trunk_key", "trunk_ca"])]
+    trunk: Option<SocketAddr>,
+    /// Certificate of this system for its trunk, with its chain (PEM). Exactly one dNSName, equal to --system.
+    #[arg(long, value_name = "FILE", env = "CARRYOVER_TRUNK_CERT", requires = "trunk")]
+    trunk_cert: Option<PathBuf>,
+    /// Private key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "CARRYOVER_TRUNK_KEY", requires = "trunk")]
+    trunk_key: Option<PathBuf>,
+    /// Certificates of the authorities that certify partner systems (PEM): 1 or more.
+    #[arg(long, value_name = "FILE", env = "CARRYOVER_TRUNK_CA", requires = "trunk")]
+    trunk_ca: Option<PathBuf>,
     /// No tokens: everybody on this machine has every right, and nobody else can ask.
     #[arg(long, env = "CARRYOVER_OPEN")]
     open: bool,
@@ -126,7 +140,8 @@ impl Serve {
         let [media] = self.media[..] else {
             return Err(not_yet("--media given twice", "give one address, v4 or v6"));
         };
-        for (flag, address) in [("--http", self.http), ("--media", media)] {
+        let trunk = self.trunk.map(|address| ("--trunk", address));
+        for (flag, address) in [("--http", self.http), ("--media", media)].into_iter().chain(trunk) {
             if !address.ip().is_loopback() {
                 return Err(format!(
                     "{flag} {address} is not loopback, and --open serves this machine only; use 127.0.0.1 or [::1]"
@@ -139,7 +154,15 @@ impl Serve {
         if media.port() != 0 && usize::from(media.port()) + 4 * workers > 65_536 {
             return Err(format!("--media port {} leaves no room for {workers} workers of 4 ports each", media.port()));
         }
-        Ok((Config { system: self.system, http: self.http, media, workers }, self.drain_timeout))
+        let trunk = match (self.trunk, self.trunk_cert, self.trunk_key, self.trunk_ca) {
+            (Some(address), Some(certificate), Some(key), Some(ca)) => {
+                Some(TrunkConfig { address, certificate, key, ca })
+            }
+            // The parser has refused a part of them.
+            _ => None,
+        };
+        let config = Config { system: self.system, http: self.http, media, workers, data: self.data, trunk };
+        Ok((config, self.drain_timeout))
     }
 }
 
@@ -228,6 +251,29 @@ mod tests {
             let advice = check(&[&["--open"], flags].concat()).unwrap_err();
             assert!(advice.contains("not-yet") && advice.contains(flags[0]), "{advice}");
         }
+    }
+
+    #[test]
+    fn a_trunk_has_all_four_flags_or_none() {
+        let all =
+            ["--trunk", "127.0.0.1:4433", "--trunk-cert", "a.pem", "--trunk-key", "k.pem", "--trunk-ca", "ca.pem"];
+        assert_eq!(check(&["--open"]).unwrap().0.trunk, None);
+        let (config, _) = check(&[&["--open"], &all[..]].concat()).unwrap();
+        let expected = TrunkConfig {
+            address: "127.0.0.1:4433".parse().unwrap(),
+            certificate: "a.pem".into(),
+            key: "k.pem".into(),
+            ca: "ca.pem".into(),
+        };
+        assert_eq!((config.trunk, config.data), (Some(expected), PathBuf::from("./data")));
+        for at in (0..all.len()).step_by(2) {
+            let without = [&["--open"], &all[..at], &all[at + 2..]].concat();
+            let advice = check(&without).unwrap_err();
+            assert!(advice.contains(all[at]), "{advice} names what is missing");
+        }
+        let mut elsewhere = all;
+        elsewhere[1] = "10.0.0.1:4433";
+        assert!(check(&[&["--open"], &elsewhere[..]].concat()).unwrap_err().contains("--trunk 10.0.0.1:4433"));
     }
 
     #[test]

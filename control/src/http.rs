@@ -1,16 +1,23 @@
 //! The HTTP/JSON face: API v1, word for word.
 
+mod admission;
+mod affiliations;
 mod answer;
+mod authorizations;
 mod body;
 mod calls;
 mod floor;
 mod groups;
 mod guard;
 mod legs;
+mod migrations;
 mod not_yet;
 mod participants;
+mod partners;
 mod problem;
 mod system;
+mod users;
+mod wanted;
 
 use std::sync::{
     Arc,
@@ -27,13 +34,15 @@ use axum::{
 use control_core::{Cause, Refused};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::registry::Registry;
+use crate::{mobility::Mobility, registry::Registry};
+pub(crate) use answer::entered;
 use problem::Problem;
 
 /// What every request is answered from.
 pub(crate) struct Face {
     pub(crate) system: String,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) mobility: Arc<Mobility>,
     draining: AtomicBool,
 }
 
@@ -41,8 +50,8 @@ type Answer<T> = Result<T, Problem>;
 type Shared = State<Arc<Face>>;
 
 impl Face {
-    pub(crate) fn new(system: String, registry: Arc<Registry>) -> Face {
-        Face { system, registry, draining: AtomicBool::new(false) }
+    pub(crate) fn new(system: String, registry: Arc<Registry>, mobility: Arc<Mobility>) -> Face {
+        Face { system, registry, mobility, draining: AtomicBool::new(false) }
     }
 
     /// From now on nothing new is taken.
@@ -98,15 +107,29 @@ pub(crate) fn router(face: Arc<Face>) -> Router {
         .route("/v1/calls/{call}/participants/{participant}", delete(participants::leave))
         .route("/v1/calls/{call}/participants/{participant}/leg", put(legs::replace))
         .route("/v1/calls/{call}/participants/{participant}/floor", post(floor::ask))
+        .route("/v1/users/{user}", put(users::put).get(users::get).delete(users::delete))
+        .route("/v1/partners/{system}", put(partners::put).get(partners::get).delete(partners::delete))
+        .route("/v1/authorizations", post(authorizations::post))
+        .route("/v1/authorizations/{authorization}", delete(authorizations::delete))
+        .route("/v1/affiliations", post(affiliations::post))
+        .route(
+            "/v1/affiliations/{affiliation}",
+            get(affiliations::get).put(affiliations::refresh).delete(affiliations::delete),
+        )
+        .route("/v1/migrations", post(migrations::post))
+        .route("/v1/migrations/{migration}", get(migrations::get))
         .route("/docs", any(not_yet::path))
         .route("/v1/events", any(not_yet::path))
         .route("/v1/system/drain", any(not_yet::path))
-        .route("/v1/{kind}/{id}", any(not_yet::path_below))
-        .route("/v1/{kind}", any(not_yet::path_below_v1))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&face), guard::check))
         .with_state(face)
+}
+
+/// The rules answered something else than what was asked for.
+fn unexpected() -> Refused {
+    Refused::new(Cause::Internal, "system", "the rules answered something else than what was asked for")
 }
 
 async fn not_found(uri: axum::http::Uri) -> Problem {

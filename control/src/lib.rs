@@ -11,6 +11,7 @@ pub mod audit;
 pub mod certs;
 pub mod cli;
 pub mod http;
+mod mobility;
 pub mod node;
 mod registry;
 pub mod store;

@@ -1,8 +1,8 @@
 //! One node: the media plane, the registry and the HTTP face in one process, from start to end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use control_core::Cause;
+use control_core::{Cause, system::System};
 use relay::{Event, Relay};
 use tokio::{
     net::TcpListener,
@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     http::{self, Face},
+    mobility::{LogOnly, Memory, Mobility, NoTrunk, Outside},
     registry::Registry,
 };
 
@@ -29,6 +30,23 @@ pub struct Config {
     pub media: SocketAddr,
     /// Number of workers.
     pub workers: usize,
+    /// Directory for what must survive a restart.
+    pub data: PathBuf,
+    /// How partner systems are reached; `None`: this system has no trunk.
+    pub trunk: Option<TrunkConfig>,
+}
+
+/// The end of this system's trunks. Files are PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkConfig {
+    /// Address of the trunk (UDP); port 0: any free one.
+    pub address: SocketAddr,
+    /// Certificate of this system; its one dNSName is the MC system id.
+    pub certificate: PathBuf,
+    /// Private key of the certificate.
+    pub key: PathBuf,
+    /// Certificates of the authorities that certify partners.
+    pub ca: PathBuf,
 }
 
 /// Why a node did not start.
@@ -64,11 +82,15 @@ impl Node {
         let media = relay::Config { media: config.media, workers: config.workers, calls_max: CALLS_MAX };
         let (relay, events) = Relay::start(media)?;
         let registry = Arc::new(Registry::new(relay));
-        let face = Arc::new(Face::new(config.system, Arc::clone(&registry)));
+        let outside = Outside { store: Arc::new(Memory), partners: Arc::new(NoTrunk), trail: Arc::new(LogOnly) };
+        let machine = System::new(&config.system);
+        let (mobility, engine) = Mobility::start(Arc::clone(&registry), machine, false, outside);
+        let face = Arc::new(Face::new(config.system, Arc::clone(&registry), mobility));
         let (stop, stopping) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(http::serve(socket, Arc::clone(&face), stopping)),
             tokio::spawn(follow(events, registry)),
+            engine,
         ];
         Ok(Node { http, face, stop, tasks })
     }
@@ -157,7 +179,7 @@ mod tests {
         let (relay, _) = Relay::start(relay::Config { media, workers: 1, calls_max: 4 }).expect("loopback is there");
         let registry = Arc::new(Registry::new(relay.clone()));
         registry.put_group("fire", group()).await.expect("a right document");
-        let (call, is_new) = registry.call_to_enter("fire").expect("a call");
+        let (call, is_new) = registry.call_to_enter("fire", None).expect("a call");
         assert!(is_new);
         let seen = call.media.epoch();
         let report = |epoch| Event::Inactive { call: Arc::from(call.id.as_str()), epoch };

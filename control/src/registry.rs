@@ -1,11 +1,13 @@
 //! What the node keeps in memory: groups, calls, their participants, and what ended a while ago.
 
 mod calls;
+mod grace;
 mod groups;
 mod participants;
+mod starts;
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -13,9 +15,9 @@ use control_core::{Cause, Refused, ended::Ended};
 use dashmap::DashMap;
 use relay::Relay;
 
-pub(crate) use calls::CallRecord;
+pub(crate) use calls::{CallRecord, Opening};
 pub(crate) use groups::StoredGroup;
-pub(crate) use participants::{Entry, ParticipantRecord, Placed};
+pub(crate) use participants::{Entry, ParticipantRecord, Placed, Seat};
 
 /// Groups at once.
 pub(crate) const GROUPS_MAX: usize = 100_000;
@@ -34,7 +36,17 @@ pub(crate) struct Registry {
     by_group: DashMap<String, std::sync::Arc<CallRecord>>,
     ended: Mutex<Ended>,
     revisions: AtomicU64,
+    changes: OnceLock<Box<dyn Fn(Change) + Send + Sync>>,
     pub(crate) counters: Counters,
+}
+
+/// What happened to a call or a participant that nobody ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The call of a group began, or ended.
+    Call { group: String, runs: bool },
+    /// A participant is no longer in its call; nobody ordered that from outside.
+    Gone { user: String, client: String, group: String },
 }
 
 /// What the control plane counts.
@@ -58,7 +70,20 @@ impl Registry {
             by_group: DashMap::new(),
             ended: Mutex::new(Ended::new(ENDED_MAX)),
             revisions: AtomicU64::new(0),
+            changes: OnceLock::new(),
             counters: Counters::default(),
+        }
+    }
+
+    /// Who is told of changes from now on. The first one stays.
+    pub(crate) fn tell(&self, follower: impl Fn(Change) + Send + Sync + 'static) {
+        let first = self.changes.set(Box::new(follower)).is_ok();
+        debug_assert!(first, "changes have one follower");
+    }
+
+    fn changed(&self, change: Change) {
+        if let Some(follower) = self.changes.get() {
+            follower(change);
         }
     }
 

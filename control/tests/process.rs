@@ -13,12 +13,16 @@ struct Process {
     child: Child,
     http: SocketAddr,
     log: BufReader<ChildStderr>,
+    /// Goes with the process.
+    _data: tempfile::TempDir,
 }
 
 impl Process {
     fn start(more: &[&str]) -> Process {
+        let data = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_control"))
-            .args(["serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0"])
+            .args(["serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--data"])
+            .arg(data.path())
             .args(more)
             .stderr(Stdio::piped())
             .spawn()
@@ -26,7 +30,7 @@ impl Process {
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let line = next_line(&mut log, "serving HTTP on http://");
         let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap();
-        Process { child, http: address.parse().unwrap(), log }
+        Process { child, http: address.parse().unwrap(), log, _data: data }
     }
 
     fn signal(&self) {

@@ -10,24 +10,37 @@ use crate::world::Failure;
 const WORKERS: usize = 2;
 
 /// A running node: media plane, control plane and HTTP face on free ports.
-pub struct Node(Whole);
+pub struct Node {
+    whole: Whole,
+    /// What the node stores; it goes with the node.
+    _data: tempfile::TempDir,
+}
 
 impl Node {
     /// Starts a node on free ports.
     pub async fn start() -> Result<Node, Failure> {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let config = Config { system: "loadtest.example".into(), http: free, media: free, workers: WORKERS };
-        Whole::start(config).await.map(Node).map_err(|error| Failure::Start(error.to_string()))
+        let data = tempfile::tempdir().map_err(|error| Failure::Start(format!("no data directory: {error}")))?;
+        let config = Config {
+            system: "loadtest.example".into(),
+            http: free,
+            media: free,
+            workers: WORKERS,
+            data: data.path().to_owned(),
+            trunk: None,
+        };
+        let whole = Whole::start(config).await.map_err(|error| Failure::Start(error.to_string()))?;
+        Ok(Node { whole, _data: data })
     }
 
     /// Where its API is.
     pub fn url(&self) -> String {
-        format!("http://{}", self.0.http_addr())
+        format!("http://{}", self.whole.http_addr())
     }
 
     /// Ends it.
     pub async fn stop(self) {
-        self.0.stop().await;
+        self.whole.stop().await;
     }
 }
 

@@ -1,6 +1,12 @@
 //! Why something is refused: one table of codes, statuses, plain sentences and advice.
 
+mod sip;
+mod table;
+
 use alloc::string::String;
+
+pub use sip::Sip;
+use table::{COUNT, TABLE};
 
 /// A cause. Its row in `TABLE` says everything that a face shows of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +61,52 @@ pub enum Cause {
     OwnerSilent,
     /// The build does not have this yet.
     NotYet,
+    /// There is no such user here.
+    NoSuchUser,
+    /// The user is refused everything.
+    UserBlocked,
+    /// The user has no such profile.
+    NoSuchProfile,
+    /// The system is no partner.
+    NoSuchPartner,
+    /// No such authorization.
+    NoSuchAuthorization,
+    /// No such affiliation.
+    NoSuchAffiliation,
+    /// No such migration.
+    NoSuchMigration,
+    /// The client is not authorised for the service.
+    NotAuthorized,
+    /// The client is not affiliated to the group.
+    NotAffiliated,
+    /// The user's profile does not list the group.
+    GroupNotInProfile,
+    /// N2 simultaneous affiliations are reached.
+    N2Exceeded,
+    /// The group's home is no partner.
+    NoAgreement,
+    /// The system that has to answer does not.
+    HomeUnreachable,
+    /// The user is served elsewhere under a newer generation.
+    IdentitySuperseded,
+    /// A migration without a ticket.
+    TicketMissing,
+    /// The ticket is not one of this client's.
+    TicketUnknown,
+    /// The ticket is meant for another system.
+    TicketForeign,
+    /// The ticket was used.
+    TicketSpent,
+    /// The ticket is too old.
+    TicketExpired,
+    /// No profile of the user is good for this system.
+    ProfileNotValidHere,
+    /// The client is on its way already.
+    MigrationUnderWay,
+    /// Another decision came first.
+    Superseded,
+    /// A partner refuses with a word that is not in this table.
+    RefusedByPartner,
     /// The `Host` header names somebody else.
     MisdirectedHost,
     /// The request comes from a page of another origin.
@@ -64,118 +116,16 @@ pub enum Cause {
 }
 
 /// One row: cause, code, HTTP status, plain sentence, advice.
-type Row = (Cause, &'static str, u16, &'static str, &'static str);
+pub type Row = (Cause, &'static str, u16, &'static str, &'static str);
 
 impl Cause {
     /// Every cause.
-    pub const TABLE: [Row; 28] = [
-        (Cause::MalformedJson, "malformed-json", 400, "The body is not JSON", "send one JSON object"),
-        (Cause::MalformedRequest, "malformed-request", 400, "The request is malformed", "check path and query"),
-        (
-            Cause::UnsupportedMediaType,
-            "unsupported-media-type",
-            415,
-            "The content type is not JSON",
-            "send content-type: application/json, with or without a body",
-        ),
-        (Cause::BodyTooLarge, "body-too-large", 413, "The body is too large", "send at most 1 MiB"),
-        (Cause::UnknownField, "unknown-field", 422, "A field is not known", "check its spelling against /openapi.json"),
-        (
-            Cause::InvalidField,
-            "invalid-field",
-            422,
-            "A field has a value that it cannot have",
-            "check it against /openapi.json",
-        ),
-        (Cause::MissingField, "missing-field", 422, "A field is missing", "add it"),
-        (Cause::NotFound, "not-found", 404, "There is no such path", "see /openapi.json"),
-        (Cause::MethodNotAllowed, "method-not-allowed", 405, "The path has no such method", "see /openapi.json"),
-        (Cause::NoSuchGroup, "no-such-group", 404, "There is no such group", "PUT it first"),
-        (
-            Cause::NoSuchCall,
-            "no-such-call",
-            404,
-            "There is no such call",
-            "start one with POST /v1/groups/{group}/calls",
-        ),
-        (
-            Cause::NoSuchParticipant,
-            "no-such-participant",
-            404,
-            "There is no such participant in this call",
-            "enter with POST …/participants",
-        ),
-        (
-            Cause::CallEnded,
-            "call-ended",
-            410,
-            "The call has ended",
-            "start a new one with POST /v1/groups/{group}/calls",
-        ),
-        (
-            Cause::ParticipantLeft,
-            "participant-left",
-            410,
-            "The participant has left the call",
-            "enter again, with resume points",
-        ),
-        (
-            Cause::NotAMember,
-            "not-a-member",
-            403,
-            "The user is not a member of this group",
-            "add the user to the group's members, or open the group",
-        ),
-        (Cause::GroupDisabled, "group-disabled", 403, "The group is disabled", "PUT it with enabled: true"),
-        (
-            Cause::ReceiveOnly,
-            "receive-only",
-            403,
-            "The user may only listen in this group",
-            "PUT the member with receive_only: false",
-        ),
-        (Cause::LegInUse, "leg-in-use", 409, "Another participant of this call has this address", "use another port"),
-        (Cause::GroupHasCall, "group-has-call", 409, "The group has a running call", "end the call first"),
-        (
-            Cause::LegFamily,
-            "leg-family-not-served",
-            422,
-            "The leg's address family is not served here",
-            "use the family of the node's media address",
-        ),
-        (Cause::LegAddress, "leg-address-not-allowed", 422, "The leg's address is not allowed", "see the detail"),
-        (
-            Cause::LimitReached,
-            "limit-reached",
-            429,
-            "A limit is reached",
-            "wait, or raise the limit that the subject names",
-        ),
-        (Cause::Draining, "draining", 503, "The node takes nothing new", "ask another node"),
-        (Cause::OwnerSilent, "owner-silent", 503, "The call's owner did not answer in time", "try again"),
-        (
-            Cause::NotYet,
-            "not-yet",
-            422,
-            "This build does not have that yet",
-            "leave the field out, or give its default",
-        ),
-        (
-            Cause::MisdirectedHost,
-            "misdirected-host",
-            421,
-            "The Host header is not a loopback name",
-            "ask for localhost, 127.0.0.1 or [::1]",
-        ),
-        (
-            Cause::ForeignOrigin,
-            "foreign-origin",
-            403,
-            "The request comes from a page of another origin",
-            "ask without a browser, or from the node's own pages",
-        ),
-        (Cause::Internal, "internal", 500, "The node failed", "report it, with the node's log"),
-    ];
+    pub const TABLE: [Row; COUNT] = TABLE;
+
+    /// The cause with this stable word.
+    pub fn of_code(code: &str) -> Option<Cause> {
+        Self::TABLE.iter().find(|row| row.1 == code).map(|row| row.0)
+    }
 
     fn row(self) -> Row {
         // A test proves that every cause has a row.
@@ -229,17 +179,4 @@ impl Refused {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_cause_has_one_row_and_one_code() {
-        for (at, row) in Cause::TABLE.iter().enumerate() {
-            assert_eq!(row.0 as usize, at, "rows stand in the order of the causes");
-            assert!(!Cause::TABLE[at + 1..].iter().any(|other| other.1 == row.1), "{} stands twice", row.1);
-            assert!((400..600).contains(&row.2) && !row.3.is_empty() && !row.4.is_empty());
-        }
-        assert_eq!(Cause::TABLE.len(), Cause::Internal as usize + 1);
-        assert_eq!(Cause::ForeignOrigin.code(), "foreign-origin");
-    }
-}
+mod tests;

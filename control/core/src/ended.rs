@@ -42,6 +42,11 @@ impl Ended {
         self.when.contains_key(id)
     }
 
+    /// The same without forgetting what is older.
+    pub fn knows(&self, id: &str, now: Time) -> bool {
+        self.when.get(id).is_some_and(|when| now.since(*when) < REMEMBERED)
+    }
+
     fn forget(&mut self, now: Time) {
         while self.order.front().is_some_and(|(when, _)| now.since(*when) >= REMEMBERED) {
             self.drop_oldest();

@@ -20,6 +20,8 @@ pub const RETENTION_MS_MAX: u32 = 60_000;
 pub const MAX_BURST_S_MAX: u16 = 3_600;
 /// Longest hang time. Seconds.
 pub const HANG_TIME_S_MAX: u32 = 86_400;
+/// Longest migration grace. Seconds.
+pub const MIGRATION_GRACE_S_MAX: u32 = 3_600;
 /// Most packets per second of a talker.
 pub const PACKETS_PER_S_MAX: u32 = 10_000;
 /// Most bytes per second of a talker.
@@ -196,6 +198,10 @@ impl Group {
         }
         within("floor.max_burst_s", self.floor.max_burst_s.into(), 1, MAX_BURST_S_MAX.into())?;
         within("floor.hang_time_s", self.floor.hang_time_s.into(), 0, HANG_TIME_S_MAX.into())?;
+        within("migration_grace_s", self.migration_grace_s.into(), 0, MIGRATION_GRACE_S_MAX.into())?;
+        if let Some(home) = &self.home {
+            check_id("home", home)?;
+        }
         within("media.retention_ms", self.media.retention_ms.into(), 200, RETENTION_MS_MAX.into())?;
         within("media.entry_ms", self.media.entry_ms.into(), 0, self.media.retention_ms.into())?;
         within("media.packets_per_s", self.media.packets_per_s.into(), 1, PACKETS_PER_S_MAX.into())?;
@@ -259,9 +265,10 @@ mod tests {
     #[test]
     fn every_setting_has_both_ends() {
         type Edit = fn(&mut Group, u64);
-        let edits: [(Edit, u64, u64, &str); 8] = [
+        let edits: [(Edit, u64, u64, &str); 9] = [
             (|group, value| group.floor.max_burst_s = value as u16, 1, 3_600, "floor.max_burst_s"),
             (|group, value| group.floor.hang_time_s = value as u32, 0, 86_400, "floor.hang_time_s"),
+            (|group, value| group.migration_grace_s = value as u32, 0, 3_600, "migration_grace_s"),
             (|group, value| group.media.retention_ms = value as u32, 200, 60_000, "media.retention_ms"),
             (|group, value| group.media.entry_ms = value as u32, 0, 10_000, "media.entry_ms"),
             (|group, value| group.media.packets_per_s = value as u32, 1, 10_000, "media.packets_per_s"),

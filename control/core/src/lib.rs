@@ -7,8 +7,11 @@
 //! 3. The key of membership is the primary MC service ID.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod cause;
 pub mod ended;

@@ -4,222 +4,221 @@
 //! `handle` takes what was asked, what a partner wrote, or what became of something that was wanted; `poll` says what to do,
 //! until it answers `Wake`. What is answered was stored first. `E` is what the faces show of a participant that entered.
 
+mod affiliating;
+mod affiliations;
+mod alarms;
 mod answer;
 mod ask;
+mod authorizations;
+mod course;
+mod documents;
+mod doors;
+mod entering;
+mod faces;
+mod gates;
+mod groups;
+mod homed;
+mod identity;
+mod input;
+mod item;
+mod legs;
+mod letters;
+mod moving;
+mod new;
+mod old;
+mod outbox;
+mod output;
+mod partners;
+mod restore;
+mod rows;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod users;
 
-use alloc::{string::String, sync::Arc, vec::Vec};
-
-pub use answer::{Answer, Item, MigrationAnswer, Phase, PhaseResult, Ticket};
-pub use ask::{Ask, LegRequest, Mode, Scope, Service, Wanted};
-use relay_core::{Time, late_entry::ResumePoint, trunk::wire};
-
-use crate::{
-    Refused,
-    group::{Group, Standing},
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
 };
 
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input<E> {
-    /// Somebody asks through a face. Every `Ask` gets one `Answer`.
-    Ask {
-        /// Comes back in the answer.
-        token: u64,
-        /// What is asked.
-        ask: Ask,
-        /// Fresh randomness: ids and tickets are made of it.
-        entropy: [u8; 64],
-    },
-    /// A partner wrote. The trunk has proved who it is.
-    Letter {
-        /// MC system id of the partner.
-        from: String,
-        /// What it wrote.
-        letter: wire::Letter,
-    },
-    /// A trunk came up, or went down.
-    Trunk {
-        /// MC system id of the partner.
-        system: String,
-        /// Whether it stands.
-        up: bool,
-    },
-    /// Everything up to this `Store` number survives a crash.
-    Stored {
-        /// Number of the last write that was made durable.
-        number: u64,
-    },
-    /// A group document was stored here, or deleted.
-    Group {
-        /// Group id.
-        group: String,
-        /// The document; `None`: deleted.
-        document: Option<Arc<Group>>,
-    },
-    /// A call of a group began or ended here.
-    Call {
-        /// Group id.
-        group: String,
-        /// Whether one runs now.
-        runs: bool,
-    },
-    /// What became of an `Enter`.
-    Entered {
-        /// Its number.
-        number: u64,
-        /// What the client is told, or why it is not in the call.
-        result: Result<E, Refused>,
-    },
-    /// What became of a `Leave`: nothing more can be sent to the participant.
-    Left {
-        /// Its number.
-        number: u64,
-        /// The last packet that was sent to it, per SSRC.
-        resume: Vec<ResumePoint>,
-    },
-    /// A participant that was entered is no longer in its call, for another reason than a `Leave`.
-    Gone {
-        /// Primary MC service ID.
-        user: String,
-        /// Its client.
-        client: String,
-        /// The group of the call.
-        group: String,
-    },
-    /// Time has passed.
-    Timer,
+pub use affiliating::LETTER_GROUPS_MAX;
+pub use affiliations::GROUPS_MAX;
+pub use answer::{Answer, Item, MigrationAnswer, Phase, PhaseResult, Ticket};
+pub use ask::{Ask, LegRequest, Mode, Scope, Service, Wanted};
+pub use authorizations::{AUTHORIZATIONS_MAX, KEPT_MS, TICKET_MS, TICKET_REMEMBERED_MS};
+pub use homed::PARTNER_AFFILIATIONS_MAX;
+pub use input::Input;
+pub use letters::{ANSWER_MS_MAX, OWED_MAX};
+pub use new::{GATE_MS_MAX, MIGRATIONS_MAX, SHOWN_MS};
+pub use old::COMMIT_MS_MAX;
+pub use output::{Audit, Enter, Output, Partner, Record, Why};
+pub use partners::PARTNERS_MAX;
+pub use restore::Unreadable;
+pub use users::{PROFILE_ENTRIES_MAX, PROFILES_MAX, USERS_MAX};
+
+use relay_core::Time;
+
+use self::{
+    affiliations::{Affiliation, Leaves},
+    alarms::{Alarm, Alarms},
+    groups::GroupEntry,
+    homed::HomedKey,
+    letters::Sent,
+    new::Migration,
+    old::Origin,
+    outbox::Outbox,
+    partners::PartnerEntry,
+    rows::{Authorization, IdentityRow},
+    users::UserEntry,
+};
+use crate::{ended::Ended, user::User};
+
+/// Ids that ended lately, as far as they are told apart from ids that never were.
+const ENDED_MAX: usize = 100_000;
+
+/// An MC system. `E` is what faces show of a participant that entered.
+#[derive(Debug)]
+pub struct System<E> {
+    name: String,
+    now: Time,
+    /// It was restored, and the clock is not known yet.
+    cold: bool,
+    users: BTreeMap<String, UserEntry>,
+    partners: BTreeMap<String, PartnerEntry>,
+    /// Partners whose trunk stands.
+    up: BTreeSet<String>,
+    groups: BTreeMap<String, GroupEntry>,
+    /// Groups with a running call, here or, as far as this system is told, at their home.
+    running: BTreeSet<String>,
+    authorizations: BTreeMap<String, Authorization>,
+    authorized: BTreeMap<ClientKey, String>,
+    affiliations: BTreeMap<String, Affiliation<E>>,
+    affiliated: BTreeMap<ClientKey, String>,
+    /// Group and affiliation of every item.
+    by_group: BTreeSet<(String, String)>,
+    /// Partners' clients that are affiliated to groups of this system, with their generation.
+    homed: BTreeMap<HomedKey, u64>,
+    /// Clients of own users that were ever authorised: where they are.
+    origins: BTreeMap<ClientKey, Origin>,
+    /// Ids that this system gave to users of partners.
+    identities: BTreeMap<String, IdentityRow>,
+    /// Ids and clients that were served here under them lately.
+    superseded: Ended,
+    migrations: BTreeMap<String, Migration>,
+    /// Migrations that have not ended.
+    under_way: BTreeMap<ClientKey, String>,
+    letters: BTreeMap<u64, Sent>,
+    /// Affiliation and group of every `Enter` without an answer.
+    enters: BTreeMap<u64, (String, String)>,
+    leaves: Leaves,
+    ended: Ended,
+    alarms: Alarms,
+    outbox: Outbox<E>,
+    /// The last number that was given to a letter, an `Enter` or a `Leave`.
+    numbers: u64,
+    revision: u64,
+    /// Randomness of everything that was asked so far.
+    pool: Vec<u8>,
 }
 
-/// What to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output<E> {
-    /// Answer to an `Ask`.
-    Answer {
-        /// As it came.
-        token: u64,
-        /// What to say.
-        answer: Result<Answer<E>, Refused>,
-    },
-    /// Write to a partner.
-    Letter {
-        /// MC system id of the partner.
-        to: String,
-        /// What to write.
-        letter: wire::Letter,
-    },
-    /// Make these durable, in one commit, and say `Stored`.
-    Store {
-        /// Grows by one with every `Store`.
-        number: u64,
-        /// What to write.
-        records: Vec<Record>,
-    },
-    /// Enter a client into the call of a group, opening it here if its home is a partner or if it is to start; answer `Entered`.
-    Enter(Enter),
-    /// Take a client out of the call of a group, if it is in it; answer `Left` in any case.
-    Leave {
-        /// Comes back in `Left`.
-        number: u64,
-        /// Primary MC service ID.
-        user: String,
-        /// Its client.
-        client: String,
-        /// The group of the call.
-        group: String,
-        /// Whether it moves to another system: the call outlives it for the group's migration grace.
-        moving: bool,
-    },
-    /// What a waiting reader of this authorization, affiliation or migration would see has changed.
-    Changed {
-        /// Its id.
-        id: String,
-    },
-    /// The media plane's list of partners follows.
-    Partner {
-        /// MC system id.
-        system: String,
-        /// `None`: its trunk is closed at once.
-        partner: Option<Partner>,
-    },
-    /// A line for the audit trail: a decision that crosses systems, or a refusal of one.
-    Audit(Audit),
-    /// Nothing else is left to do until then.
-    Wake(Option<(Time, Why)>),
-}
-
-/// A client that has to be in the call of a group.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Enter {
-    /// Comes back in `Entered`.
-    pub number: u64,
-    /// The group of the call.
-    pub group: String,
-    /// The system that defines the group; `None`: this one.
-    pub home: Option<String>,
-    /// How the home runs calls of this group; `None`: the group is defined here.
-    pub document: Option<Arc<Group>>,
+/// A client: the key of everything that is kept per client.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ClientKey {
     /// Primary MC service ID.
-    pub user: String,
-    /// Its client.
-    pub client: String,
-    /// Where its media goes.
-    pub leg: LegRequest,
-    /// What it heard last, per SSRC.
-    pub resume: Vec<ResumePoint>,
-    /// What the user is in the group.
-    pub standing: Standing,
-    /// Whether a call is started if none runs.
-    pub start: bool,
+    user: String,
+    client: String,
 }
 
-/// One row of the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Which table: `users`, `partners`, `authorizations`, `affiliations`, `identities`, `migrations`.
-    pub table: &'static str,
-    /// Key within the table.
-    pub key: String,
-    /// The encoded value, its version first; `None`: the row goes.
-    pub value: Option<Vec<u8>>,
+impl ClientKey {
+    fn new(user: &str, client: &str) -> ClientKey {
+        ClientKey { user: user.into(), client: client.into() }
+    }
 }
 
-/// A partner system (API 'partners').
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partner {
-    /// Where its trunk is, as `ip:port`; `None`: it dials us.
-    pub address: Option<core::net::SocketAddr>,
-    /// Participants behind its trunk, at once.
-    pub participants_max: u32,
-    /// Users of its that are served here, at once.
-    pub migrated_users_max: u32,
-}
+impl<E: Clone> System<E> {
+    /// A system that knows nobody yet.
+    pub fn new(system: &str) -> System<E> {
+        System {
+            name: system.into(),
+            now: Time::ZERO,
+            cold: false,
+            users: BTreeMap::new(),
+            partners: BTreeMap::new(),
+            up: BTreeSet::new(),
+            groups: BTreeMap::new(),
+            running: BTreeSet::new(),
+            authorizations: BTreeMap::new(),
+            authorized: BTreeMap::new(),
+            affiliations: BTreeMap::new(),
+            affiliated: BTreeMap::new(),
+            by_group: BTreeSet::new(),
+            homed: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            identities: BTreeMap::new(),
+            superseded: Ended::new(ENDED_MAX),
+            migrations: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            enters: BTreeMap::new(),
+            leaves: Leaves::default(),
+            ended: Ended::new(ENDED_MAX),
+            alarms: Alarms::default(),
+            outbox: Outbox::new(),
+            numbers: 0,
+            revision: 0,
+            pool: Vec::new(),
+        }
+    }
 
-/// One decision that crosses systems.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audit {
-    /// What was decided, as a stable word: `migration-authorized`, `ticket-refused`, …
-    pub event: &'static str,
-    /// The partner system.
-    pub system: String,
-    /// Primary MC service ID, if the decision is about a user.
-    pub user: Option<String>,
-    /// The cause of a refusal, as its stable word.
-    pub cause: Option<&'static str>,
-    /// What exactly.
-    pub detail: String,
-}
+    /// Takes what happened at `now`.
+    pub fn handle(&mut self, input: Input<E>, now: Time) {
+        self.now = self.now.max(now);
+        self.warm_up();
+        self.expire();
+        match input {
+            Input::Ask { token, ask, entropy } => self.ask(token, ask, &entropy),
+            Input::Letter { from, letter } => self.read_letter(&from, letter),
+            Input::Trunk { system, up } => self.set_trunk(&system, up),
+            Input::Stored { number } => self.outbox.stored(number),
+            Input::Group { group, document } => self.set_group(group, document),
+            Input::Call { group, runs } => self.set_call(&group, runs),
+            Input::Entered { number, result } => self.entered(number, result),
+            Input::Left { number, resume } => self.left(number, &resume),
+            Input::Came { user, client, group, entered } => self.came(&ClientKey { user, client }, &group, entered),
+            Input::Gone { user, client, group } => self.gone(&ClientKey { user, client }, &group),
+            Input::Timer => {}
+        }
+        self.outbox.close();
+    }
 
-/// The timer that asks to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// An affiliation has not been refreshed.
-    Affiliation,
-    /// A ticket or a finished migration is forgotten.
-    Ticket,
-    /// A phase of a migration lasts too long.
-    Phase,
-    /// A migration has no commit: what the client had here is restored.
-    Commit,
-    /// A partner does not answer.
-    Partner,
+    /// What to do next; `Wake`: nothing else.
+    pub fn poll(&mut self) -> Output<E> {
+        self.outbox.next().unwrap_or_else(|| Output::Wake(self.alarms.next()))
+    }
+
+    /// Everything that is due by now.
+    fn expire(&mut self) {
+        while let Some(alarm) = self.alarms.pop(self.now) {
+            match alarm {
+                Alarm::Affiliation(id) => self.affiliation_expired(&id),
+                Alarm::Tickets(key) => self.forget_tickets(&key),
+                Alarm::Kept(key) => self.forget_kept(&key),
+                Alarm::Commit(key) => self.commit_late(&key),
+                Alarm::Gate(id) => self.gate_late(&id),
+                Alarm::Migration(id) => self.forget_migration(&id),
+                Alarm::Letter(id) => self.fail_letter(id, "it took too long"),
+            }
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn revise(&mut self) -> u64 {
+        self.revision += 1;
+        self.revision
+    }
 }

@@ -1,32 +1,27 @@
 //! Calls and participants as JSON: the facts of a late entry, word for word as API v1 shows them.
 
-use relay::{Entered, Relay};
+use relay::Relay;
 use relay_core::late_entry::{
     Facts,
     facts::{BurstFacts, FloorFacts, FloorState, MediaFacts},
 };
 use serde_json::{Value, json};
 
-use crate::registry::{CallRecord, ParticipantRecord, Placed};
+use crate::registry::{CallRecord, Seat};
 
 /// The answer to an entering participant.
-pub(super) fn entered(
-    relay: &Relay,
-    call: &CallRecord,
-    record: &ParticipantRecord,
-    placed: &Placed,
-    entered: &Entered,
-) -> Value {
+pub(crate) fn entered(relay: &Relay, seat: &Seat) -> Value {
+    let call = &seat.call;
     let ports = call.media.ports();
-    let facts = &entered.facts;
+    let facts = &seat.entered.facts;
     json!({
         "call": call.id,
         "group": call.group,
-        "participant": record.id,
+        "participant": seat.participant.id,
         "leg": {
             "rtp": ports.rtp.to_string(),
             "floor": ports.floor.to_string(),
-            "audio_ssrc": placed.ssrc.0,
+            "audio_ssrc": seat.placed.ssrc.0,
             "floor_ssrc": call.media.floor_ssrc().0,
             "sdp": null,
         },

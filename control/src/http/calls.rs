@@ -6,67 +6,33 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Answer, Face, Shared, answer,
+    Answer, Shared,
+    admission::{Admitted, admit},
+    answer,
     body::{Body, Ids, Page},
     not_yet,
-    participants::{EnterBody, asked, put_in},
+    participants::{EnterBody, asked},
 };
-use crate::registry::Entry;
-
-/// How often a start looks for the running call again that ended before it was entered.
-const ATTEMPTS: usize = 3;
 
 pub(super) async fn start(
     State(face): Shared,
     Ids(group): Ids<String>,
     Body(body): Body<EnterBody>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let stored = face.registry.group(&group)?;
     check_type(body.kind())?;
     let entry = body.check(&face)?;
-    stored.standing(&entry.user)?;
+    let Admitted { entry, standing, opening } = admit(&face, &group, entry).await?;
     if !face.registry.call_of_group(&group).is_some_and(|call| call.has(&entry)) {
         face.takes_work()?;
     }
-    let lock = face.registry.start_lock(&group);
-    for _ in 0..ATTEMPTS {
-        let guard = lock.lock().await;
-        let (call, is_new) = face.registry.call_to_enter(&group)?;
-        let entered = match is_new {
-            true => first(&face, &call, entry.clone()).await,
-            false => {
-                drop(guard);
-                put_in(&face, &call, entry.clone()).await
-            }
-        };
-        match entered {
-            Err(refused) if refused.cause == Cause::CallEnded => {
-                // It is no longer found once its end is complete, whoever began that.
-                _ = face.registry.end(&call).await;
-            }
-            Err(refused) => return Err(refused.into()),
-            Ok((document, _)) => {
-                let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-                return Ok((status, Json(document)));
-            }
-        }
+    let (seat, started) = face.registry.start(&group, opening, entry, standing).await?;
+    // In this order: whoever is in the call is not entered once more by its beginning.
+    face.mobility.came(&seat);
+    if started {
+        face.registry.began(&seat.call);
     }
-    Err(Refused::new(Cause::CallEnded, group, "the running call ended while it was entered").into())
-}
-
-/// Enters the originator of a new call; without it there is no call.
-async fn first(
-    face: &Face,
-    call: &std::sync::Arc<crate::registry::CallRecord>,
-    entry: Entry,
-) -> Result<(Value, bool), Refused> {
-    let entered = put_in(face, call, entry).await;
-    if entered.is_err()
-        && let Err(refused) = face.registry.end(call).await
-    {
-        tracing::warn!("call {} not released: {}", call.id, refused.detail);
-    }
-    entered
+    let status = if started { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(answer::entered(&face.registry.relay, &seat))))
 }
 
 pub(super) async fn get(State(face): Shared, Ids(id): Ids<String>) -> Answer<Json<Value>> {

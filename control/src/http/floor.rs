@@ -45,7 +45,7 @@ pub(super) async fn ask(
     not_yet::field("emergency", !body.emergency)?;
     let action = match body.action {
         Action::Request => {
-            if face.registry.standing(&call, &placed.asked.user)?.receive_only {
+            if face.registry.standing(&call, &placed)?.receive_only {
                 let detail = format!("{} may only listen", placed.asked.user);
                 return Err(Refused::new(Cause::ReceiveOnly, participant, detail).into());
             }

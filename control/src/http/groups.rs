@@ -1,5 +1,7 @@
 //! Group documents.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State, http::StatusCode};
 use control_core::{
     Refused,
@@ -157,7 +159,10 @@ pub(super) async fn put(
     Ids(id): Ids<String>,
     Body(document): Body<Document>,
 ) -> Answer<Json<Value>> {
-    let stored = face.registry.put_group(&id, document.check()?).await?;
+    let mut group = document.check()?;
+    group.home = group.home.filter(|home| *home != face.system);
+    let stored = face.registry.put_group(&id, group).await?;
+    face.mobility.group(&id, Some(Arc::clone(&stored.group))).await;
     Ok(Json(show(&id, &stored)))
 }
 
@@ -167,6 +172,7 @@ pub(super) async fn get(State(face): Shared, Ids(id): Ids<String>) -> Answer<Jso
 
 pub(super) async fn delete(State(face): Shared, Ids(id): Ids<String>) -> Answer<StatusCode> {
     face.registry.delete_group(&id)?;
+    face.mobility.group(&id, None).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -178,8 +184,6 @@ pub(super) async fn list(State(face): Shared, page: Page) -> Json<Value> {
 impl Document {
     /// The document as the rules take it; what later builds have must have its default.
     fn check(self) -> Result<Group, Refused> {
-        not_yet::field("home", self.home.is_none())?;
-        not_yet::field("migration_grace_s", self.migration_grace_s == ten())?;
         not_yet::field("floor.audio_cut_in", !self.floor.audio_cut_in)?;
         not_yet::field("floor.dual_floor", !self.floor.dual_floor)?;
         not_yet::field("media.ssrc", self.media.ssrc == "assigned")?;
@@ -237,7 +241,7 @@ fn show(id: &str, stored: &StoredGroup) -> Value {
         members: group.members.iter().map(member).collect(),
         open: group.open,
         enabled: group.enabled,
-        home: None,
+        home: group.home.clone(),
         migration_grace_s: group.migration_grace_s,
         floor: FloorDocument::from(&group.floor),
         media: MediaDocument::from(&group.media),

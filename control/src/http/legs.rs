@@ -4,9 +4,9 @@ use axum::{Json, extract::State};
 use serde_json::Value;
 
 use super::{
-    Answer, Shared,
+    Answer, Shared, answer,
     body::{Body, Ids},
-    participants::{LegBody, put_in},
+    participants::LegBody,
 };
 use crate::registry::Entry;
 
@@ -19,7 +19,10 @@ pub(super) async fn replace(
     let call = face.registry.call(&call)?;
     let placed = face.registry.placed(&call, &participant).await?;
     let (leg, queueing, priority) = body.check(&face)?;
-    let entry = Entry { leg, queueing, priority, resume: Vec::new(), implicit_floor_request: false, ..placed.asked };
-    let (document, _) = put_in(&face, &call, entry).await?;
-    Ok(Json(document))
+    let entry =
+        Entry { leg, queueing, priority, resume: Vec::new(), implicit_floor_request: false, ..placed.asked.clone() };
+    let standing = face.registry.standing(&call, &placed)?;
+    let seat = face.registry.enter(&call, entry, standing).await?;
+    face.mobility.came(&seat);
+    Ok(Json(answer::entered(&face.registry.relay, &seat)))
 }

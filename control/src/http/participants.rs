@@ -1,6 +1,6 @@
 //! Entering, leaving, and who takes part.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use axum::{Json, extract::State, http::StatusCode};
 use control_core::{Cause, Refused, group::check_id};
@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Face, Shared, answer,
+    Answer, Face, Shared,
+    admission::{Admitted, admit},
+    answer,
     body::{Body, Ids, Page},
     not_yet,
 };
@@ -62,12 +64,12 @@ struct UdpBody {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ResumeBody {
+pub(super) struct ResumeBody {
     ssrc: u32,
     sequence: u64,
 }
 
-const fn minute() -> u32 {
+pub(super) const fn minute() -> u32 {
     60
 }
 
@@ -89,11 +91,14 @@ pub(super) async fn enter(
         return Err(Refused::new(Cause::UnknownField, "type", "type belongs to the start of a call").into());
     }
     let entry = body.check(&face)?;
+    let Admitted { entry, standing, .. } = admit(&face, &call.group, entry).await?;
     if !call.has(&entry) {
         face.takes_work()?;
     }
-    let (document, is_new) = put_in(&face, &call, entry).await?;
-    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(document)))
+    let seat = face.registry.enter(&call, entry, standing).await?;
+    face.mobility.came(&seat);
+    let status = if seat.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(answer::entered(&face.registry.relay, &seat))))
 }
 
 pub(super) async fn leave(State(face): Shared, Ids((call, participant)): Ids<(String, String)>) -> Answer<StatusCode> {
@@ -152,13 +157,6 @@ fn shown(facts: &ParticipantFacts, record: &ParticipantRecord, placed: &Placed) 
     })
 }
 
-/// Enters a checked entry and shows the answer. True if it is a new participant.
-pub(super) async fn put_in(face: &Face, call: &Arc<CallRecord>, entry: Entry) -> Result<(Value, bool), Refused> {
-    let standing = face.registry.standing(call, &entry.user)?;
-    let (record, placed, entered, is_new) = face.registry.enter(call, entry, standing).await?;
-    Ok((answer::entered(&face.registry.relay, call, &record, &placed, &entered), is_new))
-}
-
 /// What the owner of a call, or its silence, means for a request.
 pub(super) fn asked(call: &CallRecord, error: AskError) -> Refused {
     let cause = match error {
@@ -183,16 +181,6 @@ impl EnterBody {
         check_id("user", &user)?;
         check_id("client", &client)?;
         let leg = self.leg.ok_or_else(|| missing("leg"))?.check(face)?;
-        if self.resume.len() > RESUME_MAX {
-            let detail = format!("{} resume points exceed {RESUME_MAX}", self.resume.len());
-            let advice = "name each SSRC once, and only those heard within retention_ms";
-            return Err(Refused::new(Cause::LimitReached, "resume", detail).advise(advice));
-        }
-        if self.expires_s > EXPIRES_S_MAX {
-            let detail = format!("expires_s is {}, not 0 to {EXPIRES_S_MAX}", self.expires_s);
-            return Err(Refused::new(Cause::InvalidField, "expires_s", detail));
-        }
-        let point = |point: ResumeBody| ResumePoint { ssrc: Ssrc(point.ssrc), sequence: point.sequence };
         let (leg, queueing, priority) = leg;
         Ok(Entry {
             user,
@@ -200,11 +188,31 @@ impl EnterBody {
             leg,
             queueing,
             priority,
-            resume: self.resume.into_iter().map(point).collect(),
+            resume: check_resume(self.resume)?,
             implicit_floor_request: self.implicit_floor_request,
-            expires: (self.expires_s > 0).then(|| Millis::from_secs(self.expires_s)),
+            expires: check_expiry(self.expires_s)?,
         })
     }
+}
+
+/// The resume points as the rules take them.
+pub(super) fn check_resume(resume: Vec<ResumeBody>) -> Result<Vec<ResumePoint>, Refused> {
+    if resume.len() > RESUME_MAX {
+        let detail = format!("{} resume points exceed {RESUME_MAX}", resume.len());
+        let advice = "name each SSRC once, and only those heard within retention_ms";
+        return Err(Refused::new(Cause::LimitReached, "resume", detail).advise(advice));
+    }
+    let point = |point: ResumeBody| ResumePoint { ssrc: Ssrc(point.ssrc), sequence: point.sequence };
+    Ok(resume.into_iter().map(point).collect())
+}
+
+/// `expires_s` as the rules take it: `None` is for ever.
+pub(super) fn check_expiry(expires_s: u32) -> Result<Option<Millis>, Refused> {
+    if expires_s > EXPIRES_S_MAX {
+        let detail = format!("expires_s is {expires_s}, not 0 to {EXPIRES_S_MAX}");
+        return Err(Refused::new(Cause::InvalidField, "expires_s", detail));
+    }
+    Ok((expires_s > 0).then(|| Millis::from_secs(expires_s)))
 }
 
 impl LegBody {

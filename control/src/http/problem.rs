@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use control_core::{Cause, Refused};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A refusal on its way out.
 #[derive(Debug)]
@@ -36,19 +36,24 @@ impl Problem {
     }
 }
 
+/// The document of a refusal.
+pub(super) fn document(refused: &Refused, status: u16) -> Value {
+    let Refused { cause, subject, detail, advice } = refused;
+    json!({
+        "type": format!("urn:carryover:problem:{}", cause.code()),
+        "title": cause.title(),
+        "status": status,
+        "detail": detail,
+        "code": cause.code(),
+        "subject": subject,
+        "advice": advice.as_deref().unwrap_or(cause.advice()),
+    })
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Refused { cause, subject, detail, advice } = self.refused;
-        let advice = advice.unwrap_or_else(|| cause.advice().to_owned());
-        let document = json!({
-            "type": format!("urn:carryover:problem:{}", cause.code()),
-            "title": cause.title(),
-            "status": self.status,
-            "detail": detail,
-            "code": cause.code(),
-            "subject": subject,
-            "advice": advice,
-        });
+        let document = document(&self.refused, self.status);
+        let Refused { cause, subject, .. } = self.refused;
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();

@@ -8,15 +8,18 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use control_core::group;
+use control_core::{group, system};
 use relay::metrics::Metric;
 use serde_json::{Value, json};
 
-use super::{Face, Shared, body, participants};
-use crate::registry::{ENDED_MAX, GROUPS_MAX};
+use super::{Face, Shared, body, participants, wanted};
+use crate::{
+    mobility,
+    registry::{ENDED_MAX, GROUPS_MAX},
+};
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
-const LIMITS: [(&str, u64); 8] = [
+const LIMITS: [(&str, u64); 21] = [
     ("groups", GROUPS_MAX as u64),
     ("members", group::MEMBERS_MAX as u64),
     ("participants", group::PARTICIPANTS_MAX as u64),
@@ -25,6 +28,19 @@ const LIMITS: [(&str, u64); 8] = [
     ("resume", participants::RESUME_MAX as u64),
     ("body_bytes", body::BODY_MAX as u64),
     ("ended", ENDED_MAX as u64),
+    ("mobility.asks", mobility::ASKS_MAX as u64),
+    ("mobility.letters", mobility::LETTERS_MAX as u64),
+    ("mobility.waiters", mobility::WAITERS_MAX as u64),
+    ("affiliation.groups", wanted::GROUPS_MAX as u64),
+    ("users", system::USERS_MAX as u64),
+    ("profiles", system::PROFILES_MAX as u64),
+    ("profile.partners", system::PROFILE_ENTRIES_MAX as u64),
+    ("profile.groups", system::PROFILE_ENTRIES_MAX as u64),
+    ("partners", system::PARTNERS_MAX as u64),
+    ("authorizations", system::AUTHORIZATIONS_MAX as u64),
+    ("migrations", system::MIGRATIONS_MAX as u64),
+    ("partner.affiliations", system::PARTNER_AFFILIATIONS_MAX as u64),
+    ("partner.letters", system::OWED_MAX as u64),
 ];
 
 pub(super) async fn healthz() -> Json<Value> {
@@ -32,9 +48,13 @@ pub(super) async fn healthz() -> Json<Value> {
 }
 
 pub(super) async fn readyz(State(face): Shared) -> (StatusCode, Json<Value>) {
-    match face.is_draining() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "not-ready", "reasons": ["draining"]}))),
-        false => (StatusCode::OK, Json(json!({"status": "ready", "reasons": []}))),
+    let reasons: Vec<&str> = [("draining", face.is_draining()), ("store-failed", face.mobility.is_broken())]
+        .into_iter()
+        .filter_map(|(reason, holds)| holds.then_some(reason))
+        .collect();
+    match reasons.is_empty() {
+        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "not-ready", "reasons": reasons}))),
+        true => (StatusCode::OK, Json(json!({"status": "ready", "reasons": reasons}))),
     }
 }
 

@@ -11,46 +11,79 @@ use control_core::{
 };
 use dashmap::Entry;
 use relay::{Call, CallSettings, FloorSettings};
-use relay_core::Millis;
+use relay_core::{Millis, Time};
 
-use super::{Registry, exhausted, mint, participants::Participants};
+use super::{
+    Change, Registry, exhausted, mint,
+    participants::{Participants, Placed},
+};
 
 /// A running call.
 pub(crate) struct CallRecord {
     pub(crate) id: String,
     pub(crate) group: String,
+    /// The system that defines the group; `None`: this one.
+    pub(crate) home: Option<String>,
     pub(crate) since: SystemTime,
     pub(crate) media: Call,
     pub(super) participants: Mutex<Participants>,
+    pub(super) grace_ends: Mutex<Option<Time>>,
+}
+
+/// How the call of a group is opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    /// The system that defines the group; `None`: this one.
+    pub(crate) home: Option<String>,
+    /// How calls of the group are run.
+    pub(crate) document: Arc<Group>,
 }
 
 impl Registry {
-    /// The running call of a group, or a new one. True if it is new. Whoever starts it has to enter it, or to end it.
-    pub(crate) fn call_to_enter(&self, group: &str) -> Result<(Arc<CallRecord>, bool), Refused> {
+    /// The running call of a group, or a new one. True if it is new. Whoever starts it has to enter it, or to end it. `opening` is
+    /// how the call of a partner's group is run; `None`: the group is stored here.
+    pub(crate) fn call_to_enter(
+        &self,
+        group: &str,
+        opening: Option<Opening>,
+    ) -> Result<(Arc<CallRecord>, bool), Refused> {
         // The row is held until the call stands in it: the group is neither started twice nor deleted meanwhile.
         let row = match self.by_group.entry(group.to_owned()) {
             Entry::Occupied(row) => return Ok((Arc::clone(row.get()), false)),
             Entry::Vacant(row) => row,
         };
-        let stored = self.group(group)?;
-        if !stored.group.enabled {
+        let opening = match opening {
+            Some(opening) => opening,
+            None => Opening { home: None, document: self.group(group)?.group },
+        };
+        if !opening.document.enabled {
             return Err(Refused::new(Cause::GroupDisabled, group, format!("{group} is disabled")));
         }
         let id = mint();
-        let media = self.relay.open_call(Arc::from(id.as_str()), settings(&stored.group));
-        let media = media.map_err(|full| exhausted(&full))?;
+        let media = self.open(&id, settings(&opening.document), opening.home.as_deref())?;
         let call = Arc::new(CallRecord {
             id: id.clone(),
             group: group.to_owned(),
+            home: opening.home,
             since: SystemTime::now(),
             media,
             participants: Mutex::new(Participants::default()),
+            grace_ends: Mutex::default(),
         });
         self.calls.insert(id, Arc::clone(&call));
         row.insert(Arc::clone(&call));
         self.counters.calls_started.fetch_add(1, Ordering::Relaxed);
         tracing::info!(call = call.id, "call started");
         Ok((call, true))
+    }
+
+    /// Opens the media plane's side of a call. Its role follows from the home: a call of a partner's group has its floor there.
+    fn open(&self, id: &str, settings: CallSettings, home: Option<&str>) -> Result<Call, Refused> {
+        if let Some(home) = home {
+            let detail = format!("this build opens no calls of groups of {home} yet");
+            return Err(Refused::new(Cause::NotYet, "home", detail));
+        }
+        self.relay.open_call(Arc::from(id), settings).map_err(|full| exhausted(&full))
     }
 
     /// The lock under which a group's call is started.
@@ -74,9 +107,21 @@ impl Registry {
         Err(Refused::new(cause, id, detail))
     }
 
-    /// What a user is in the group of a call.
-    pub(crate) fn standing(&self, call: &CallRecord, user: &str) -> Result<Standing, Refused> {
-        self.group(&call.group)?.standing(user)
+    /// The call stands, and its first participant is known to everybody who has to know.
+    pub(crate) fn began(&self, call: &CallRecord) {
+        self.changed(Change::Call { group: call.group.clone(), runs: true });
+        // An end that was quicker was reported before the beginning.
+        if !self.calls.contains_key(&call.id) {
+            self.changed(Change::Call { group: call.group.clone(), runs: false });
+        }
+    }
+
+    /// What a participant is in the group of a call now. The home of a partner's group has said so when it entered.
+    pub(crate) fn standing(&self, call: &CallRecord, placed: &Placed) -> Result<Standing, Refused> {
+        match call.home {
+            None => self.group(&call.group)?.standing(&placed.asked.user),
+            Some(_) => Ok(placed.standing),
+        }
     }
 
     /// Ends a call for everybody. Nothing more is sent when this returns.
@@ -91,6 +136,7 @@ impl Registry {
         self.remember(&call.id);
         self.counters.calls_released.fetch_add(1, Ordering::Relaxed);
         tracing::info!(call = call.id, "call released");
+        self.changed(Change::Call { group: call.group.clone(), runs: false });
         match call.media.close().await {
             Ok(()) | Err(relay::call::AskError::Ended) => Ok(()),
             Err(error) => Err(Refused::new(Cause::OwnerSilent, &call.id, error.to_string())),

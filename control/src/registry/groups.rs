@@ -43,7 +43,8 @@ impl Registry {
             stored
         });
         // The running call is told of an unchanged document too: the answer to the first may have been a refusal.
-        if let Some(call) = self.call_of_group(id) {
+        let call = self.call_of_group(id).filter(|call| call.home.is_none());
+        if let Some(call) = call {
             let configured = call.media.configure(&super::calls::settings(&group));
             for record in call.participants_where(|record| stored.standing(&record.user).is_err()) {
                 // Whoever has left meanwhile is as gone as it should be.

@@ -15,7 +15,7 @@ use relay_core::{
     roster::{Leg, Participant},
 };
 
-use super::{CallRecord, Registry, exhausted, mint};
+use super::{CallRecord, Change, Registry, exhausted, mint};
 
 /// What a client asks for when it enters.
 #[derive(Clone, Debug)]
@@ -53,6 +53,30 @@ pub(crate) struct Placed {
     pub(crate) entry: u64,
     pub(crate) ssrc: Ssrc,
     pub(crate) asked: Entry,
+    pub(crate) standing: Standing,
+}
+
+/// A client that has just entered, and what it is told.
+#[derive(Clone)]
+pub(crate) struct Seat {
+    pub(crate) call: Arc<CallRecord>,
+    pub(crate) participant: Arc<ParticipantRecord>,
+    pub(crate) placed: Placed,
+    pub(crate) entered: Entered,
+    /// It was not in the call before.
+    pub(crate) is_new: bool,
+}
+
+/// Why a participant is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Departure {
+    /// Somebody asked for it, or its leg was silent.
+    Asked,
+    /// The rules of the system ordered it, and know of it.
+    Ordered {
+        /// It goes to another system: the call outlives it for the grace of its group.
+        moving: bool,
+    },
 }
 
 /// The participants of one call.
@@ -67,13 +91,13 @@ pub(super) struct Participants {
 }
 
 impl Registry {
-    /// Enters a client, or replaces its leg if it is there already. True if it is new.
+    /// Enters a client, or replaces its leg if it is there already.
     pub(crate) async fn enter(
         &self,
-        call: &CallRecord,
+        call: &Arc<CallRecord>,
         entry: Entry,
         standing: Standing,
-    ) -> Result<(Arc<ParticipantRecord>, Placed, Entered, bool), Refused> {
+    ) -> Result<Seat, Refused> {
         let (record, mut placed) = loop {
             let record = call.claim(&entry)?;
             let placed = record.placed_owned().await;
@@ -103,19 +127,20 @@ impl Registry {
         match entered {
             Ok(entered) => {
                 let is_new = placed.is_none();
-                let here = Placed { slot: entered.slot, entry: entered.entry, ssrc, asked: entry };
+                let here = Placed { slot: entered.slot, entry: entered.entry, ssrc, asked: entry, standing };
                 call.settle(&record, old, Some(&here));
                 *placed = Some(here.clone());
                 drop(placed);
-                Ok((record, here, entered, is_new))
+                Ok(Seat { call: Arc::clone(call), participant: record, placed: here, entered, is_new })
             }
             Err(error) => {
                 // An entry that its owner did not confirm is withdrawn, a replaced one too: the client enters anew.
                 let withdrawn = placed.take();
+                call.forget(&record, old, entry.leg.rtp, withdrawn.as_ref());
                 if withdrawn.is_some() {
                     self.remember(&record.id);
+                    self.gone(call, &record);
                 }
-                call.forget(&record, old, entry.leg.rtp, withdrawn.as_ref());
                 drop(placed);
                 self.end_if_empty(call).await;
                 Err(refused(call, error))
@@ -126,19 +151,38 @@ impl Registry {
     /// Takes a participant out. When this returns nothing more can be sent to it.
     pub(crate) async fn leave(&self, call: &CallRecord, id: &str) -> Result<(), Refused> {
         let record = self.participant(call, id)?;
-        self.take_out(call, &record, None).await
+        self.take_out(call, &record, None, Departure::Asked).await
+    }
+
+    /// Takes a client out, if it is there, as the rules ordered. When this returns nothing more can be sent to it.
+    pub(crate) async fn take_out_client(&self, call: &CallRecord, user: &str, client: &str, moving: bool) {
+        let Some(record) = call.of_client(user, client) else { return };
+        // Whoever has left meanwhile is as gone as it should be, and a leg that its owner does not let go is poisoned.
+        _ = self.take_out(call, &record, None, Departure::Ordered { moving }).await;
     }
 
     /// Takes a participant out; of one entry only, if it is named.
-    async fn take_out(&self, call: &CallRecord, record: &ParticipantRecord, only: Option<u64>) -> Result<(), Refused> {
+    async fn take_out(
+        &self,
+        call: &CallRecord,
+        record: &ParticipantRecord,
+        only: Option<u64>,
+        why: Departure,
+    ) -> Result<(), Refused> {
         let id = &record.id;
         let mut placed = record.placed.lock().await;
         let Some(here) = placed.take_if(|here| only.is_none_or(|entry| here.entry == entry)) else {
             return Err(gone(id));
         };
+        if why == (Departure::Ordered { moving: true }) {
+            self.outlives(call);
+        }
         let left = call.media.leave(here.slot, here.entry).await;
         call.forget(record, Some(here.asked.leg.rtp), here.asked.leg.rtp, Some(&here));
         self.remember(id);
+        if why == Departure::Asked {
+            self.gone(call, record);
+        }
         drop(placed);
         self.end_if_empty(call).await;
         match left {
@@ -165,16 +209,14 @@ impl Registry {
     /// A leg was silent for longer than it lives: its participant leaves, unless it has another leg by now.
     pub(crate) async fn expire(&self, call: &CallRecord, slot: Slot, entry: u64) {
         let Some(record) = call.lock().by_slot.get(&slot).cloned() else { return };
-        if self.take_out(call, &record, Some(entry)).await.is_ok() {
+        if self.take_out(call, &record, Some(entry), Departure::Asked).await.is_ok() {
             tracing::debug!(call = call.id, participant = record.id, "participant left, its leg was silent");
         }
     }
 
-    async fn end_if_empty(&self, call: &CallRecord) {
-        if call.lock().by_id.is_empty() {
-            // What an owner that does not answer may still send is nobody's any more.
-            _ = self.end(call).await;
-        }
+    fn gone(&self, call: &CallRecord, record: &ParticipantRecord) {
+        let (user, client) = (record.user.clone(), record.client.clone());
+        self.changed(Change::Gone { user, client, group: call.group.clone() });
     }
 }
 
@@ -189,9 +231,19 @@ impl CallRecord {
         self.lock().by_slot.len()
     }
 
+    /// Whether nobody takes part, or is about to.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().by_id.is_empty()
+    }
+
     /// Whether the client of this entry takes part, or is about to.
     pub(crate) fn has(&self, entry: &Entry) -> bool {
-        self.lock().by_client.contains_key(&(entry.user.clone(), entry.client.clone()))
+        self.of_client(&entry.user, &entry.client).is_some()
+    }
+
+    /// The client's record, if it takes part or is about to.
+    pub(crate) fn of_client(&self, user: &str, client: &str) -> Option<Arc<ParticipantRecord>> {
+        self.lock().by_client.get(&(user.to_owned(), client.to_owned())).cloned()
     }
 
     pub(crate) fn at_slot(&self, slot: Slot) -> Option<Arc<ParticipantRecord>> {

@@ -16,12 +16,12 @@ async fn stage() -> (Registry, std::sync::Arc<CallRecord>) {
     let config = relay::Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: 4 };
     let registry = Registry::new(Relay::start(config).expect("loopback is there").0);
     registry.put_group(GROUP, group()).await.unwrap();
-    let (call, is_new) = registry.call_to_enter(GROUP).unwrap();
+    let (call, is_new) = registry.call_to_enter(GROUP, None).unwrap();
     assert!(is_new);
     (registry, call)
 }
 
-async fn enter(registry: &Registry, call: &CallRecord, user: &str, port: u16) -> Placed {
+async fn enter(registry: &Registry, call: &std::sync::Arc<CallRecord>, user: &str, port: u16) -> Placed {
     let entry = Entry {
         user: user.into(),
         client: "radio".into(),
@@ -32,9 +32,9 @@ async fn enter(registry: &Registry, call: &CallRecord, user: &str, port: u16) ->
         implicit_floor_request: false,
         expires: None,
     };
-    let standing = registry.standing(call, user).unwrap();
+    let standing = registry.group(&call.group).unwrap().standing(user).unwrap();
     let entered = registry.enter(call, entry, standing).await;
-    entered.unwrap_or_else(|refused| panic!("{}", refused.detail)).1
+    entered.unwrap_or_else(|refused| panic!("{}", refused.detail)).placed
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ pub(crate) struct Stage {
     runtime: tokio::runtime::Runtime,
     node: Option<Node>,
     http: SocketAddr,
+    /// Goes with the stage.
+    _data: tempfile::TempDir,
 }
 
 /// An answer.
@@ -31,9 +33,17 @@ impl Stage {
     pub(crate) fn new() -> Stage {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let free = "127.0.0.1:0".parse().unwrap();
-        let config = Config { system: "a.example".into(), http: free, media: free, workers: 2 };
+        let data = tempfile::tempdir().unwrap();
+        let config = Config {
+            system: "a.example".into(),
+            http: free,
+            media: free,
+            workers: 2,
+            data: data.path().to_owned(),
+            trunk: None,
+        };
         let node = runtime.block_on(Node::start(config)).unwrap();
-        let stage = Stage { http: node.http_addr(), node: Some(node), runtime };
+        let stage = Stage { http: node.http_addr(), node: Some(node), runtime, _data: data };
         stage.put_group(json!({}));
         stage
     }

@@ -73,7 +73,12 @@ fn the_document_names_what_there_is() {
             let concrete = path
                 .replace("{group}", "sip%3Afire-1%40a.example")
                 .replace("{call}", "1")
-                .replace("{participant}", "1");
+                .replace("{participant}", "1")
+                .replace("{user}", "sip%3Aana%40a")
+                .replace("{system}", "b.example")
+                .replace("{authorization}", "1")
+                .replace("{affiliation}", "1")
+                .replace("{migration}", "1");
             let headers = [("content-type", "application/json")];
             let answer = stage.ask(&method.to_uppercase(), &concrete, &headers, Some("{\"model\":\"chat\"}"));
             let code = answer.body["code"].as_str().unwrap_or("");
@@ -101,6 +106,20 @@ fn the_document_names_what_there_is() {
         "delete /v1/calls/{call}/participants/{participant}",
         "put /v1/calls/{call}/participants/{participant}/leg",
         "post /v1/calls/{call}/participants/{participant}/floor",
+        "put /v1/users/{user}",
+        "get /v1/users/{user}",
+        "delete /v1/users/{user}",
+        "put /v1/partners/{system}",
+        "get /v1/partners/{system}",
+        "delete /v1/partners/{system}",
+        "post /v1/authorizations",
+        "delete /v1/authorizations/{authorization}",
+        "post /v1/affiliations",
+        "get /v1/affiliations/{affiliation}",
+        "put /v1/affiliations/{affiliation}",
+        "delete /v1/affiliations/{affiliation}",
+        "post /v1/migrations",
+        "get /v1/migrations/{migration}",
     ];
     let missing: Vec<_> = served.iter().filter(|path| !named.contains(&(**path).to_owned())).collect();
     assert!(missing.is_empty(), "not in the document: {missing:?} ({GROUP})");

@@ -9,13 +9,16 @@ use control::node::{Config, Node};
 use serde_json::{Value, json};
 
 /// What callers of this test ask.
-pub(crate) struct Api(SocketAddr);
+pub(crate) struct Api(SocketAddr, #[expect(dead_code, reason = "goes with the node")] tempfile::TempDir);
 
 /// A node with one worker on free ports, with one group: ana, ben, eva, and ida, who may only listen.
 pub(crate) async fn start(floor: &Value) -> (Node, Api) {
     let free = "127.0.0.1:0".parse().unwrap();
-    let node = Node::start(Config { system: "a.example".into(), http: free, media: free, workers: 1 }).await.unwrap();
-    let api = Api(node.http_addr());
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().to_owned();
+    let config = Config { system: "a.example".into(), http: free, media: free, workers: 1, data: path, trunk: None };
+    let node = Node::start(config).await.unwrap();
+    let api = Api(node.http_addr(), data);
     let members = json!([
         {"user": "sip:ana@a.example"},
         {"user": "sip:ben@a.example", "priority": 5},

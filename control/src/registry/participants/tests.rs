@@ -38,14 +38,15 @@ async fn stage() -> (Registry, Arc<CallRecord>) {
     let (relay, _) = Relay::start(relay::Config { media, workers: 1, calls_max: 4 }).expect("loopback is there");
     let registry = Registry::new(relay);
     registry.put_group("fire", group(&["ana", "ben", "eva"])).await.expect("a right document");
-    let (call, _) = registry.call_to_enter("fire").expect("a call");
+    let (call, _) = registry.call_to_enter("fire", None).expect("a call");
     (registry, call)
 }
 
-async fn enter(registry: &Registry, call: &CallRecord, user: &str, port: u16) -> Result<String, Cause> {
-    let standing = registry.standing(call, user).map_err(|refused| refused.cause)?;
+async fn enter(registry: &Registry, call: &Arc<CallRecord>, user: &str, port: u16) -> Result<String, Cause> {
+    let standing =
+        registry.group(&call.group).and_then(|stored| stored.standing(user)).map_err(|refused| refused.cause)?;
     let entered = registry.enter(call, entry(user, port), standing).await;
-    entered.map(|(record, ..)| record.id.clone()).map_err(|refused| refused.cause)
+    entered.map(|seat| seat.participant.id.clone()).map_err(|refused| refused.cause)
 }
 
 async fn stop(registry: Registry) {

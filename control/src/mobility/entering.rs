@@ -1,0 +1,79 @@
+//! What the machine wants of calls: a client that has to be in one, or out of it.
+
+use std::{sync::Arc, time::Duration};
+
+use control_core::{Cause, Refused, system::Enter};
+use relay_core::late_entry::ResumePoint;
+use serde_json::Value;
+
+use crate::{
+    http,
+    registry::{CallRecord, Entry, Opening, Registry},
+};
+
+/// Enters a client. Answers what the API shows of it.
+pub(super) async fn enter(registry: &Registry, enter: Enter) -> Result<Value, Refused> {
+    let Enter { group, home, document, user, client, leg, resume, standing, start, .. } = enter;
+    let entry = Entry {
+        user,
+        client,
+        leg: leg.leg,
+        queueing: leg.queueing,
+        priority: leg.priority,
+        resume,
+        implicit_floor_request: false,
+        expires: leg.expires,
+    };
+    let opens = start || home.is_some();
+    let opening = document.map(|document| Opening { home, document });
+    let seat = match opens {
+        true => {
+            let (seat, started) = registry.start(&group, opening, entry, standing).await?;
+            if started {
+                registry.began(&seat.call);
+            }
+            seat
+        }
+        false => {
+            let call = registry.call_of_group(&group).ok_or_else(|| {
+                Refused::new(Cause::CallEnded, &group, format!("the call of {group} has ended meanwhile"))
+            })?;
+            registry.enter(&call, entry, standing).await?
+        }
+    };
+    Ok(http::entered(&registry.relay, &seat))
+}
+
+/// Takes a client out of the call of a group, if it is in it. Answers what it heard last, if it moves.
+pub(super) async fn leave(
+    registry: &Arc<Registry>,
+    user: &str,
+    client: &str,
+    group: &str,
+    moving: bool,
+) -> Vec<ResumePoint> {
+    let Some(call) = registry.call_of_group(group) else { return Vec::new() };
+    let heard = match moving && call.of_client(user, client).is_some() {
+        true => heard(&call).await,
+        false => Vec::new(),
+    };
+    registry.take_out_client(&call, user, client, moving).await;
+    if registry.grace(&call).is_some() {
+        tokio::spawn(end_later(Arc::clone(registry), call));
+    }
+    heard
+}
+
+/// The newest packets of the call before the client is taken out: what comes in between is heard twice rather than never.
+async fn heard(call: &CallRecord) -> Vec<ResumePoint> {
+    let facts = call.media.describe().await.map(|facts| facts.media).unwrap_or_default();
+    facts.iter().map(|media| ResumePoint { ssrc: media.ssrc, sequence: media.sequence }).collect()
+}
+
+/// Ends the call when its grace is over and still nobody is in it.
+async fn end_later(registry: Arc<Registry>, call: Arc<CallRecord>) {
+    while let Some(ends) = registry.grace(&call) {
+        tokio::time::sleep(Duration::from_micros(ends.micros_since(registry.relay.now()))).await;
+    }
+    registry.end_if_empty(&call).await;
+}
