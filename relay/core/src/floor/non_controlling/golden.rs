@@ -90,13 +90,14 @@ fn describe(floor: &NonControlling<&'static str>) -> String {
     let owed: Vec<&str> = floor.owed.iter().copied().collect();
     let home = if floor.is_reachable() { "" } else { " home away" };
     let owes = if owed.is_empty() { String::new() } else { format!(" owes {owed:?}") };
+    let gate = if floor.burst().is_some() { " open" } else { "" };
     let (state, count) = (floor.state(), floor.participants());
-    format!("{state:?} of {count} asked {asked:?}{owes}{home} timers {:?}", timers(floor)).replace('"', "")
+    format!("{state:?}{gate} of {count} asked {asked:?}{owes}{home} timers {:?}", timers(floor)).replace('"', "")
 }
 
 fn table() -> String {
     let mut table = String::from(
-        "Non-controlling: every state x every input -> outputs | state, participants, requests and timers after it.\n\
+        "Non-controlling: every state x every input -> outputs | state, gate, participants, requests and timers after it.\n\
          Three participants. `up` goes to the home system. A dot: nothing seen.\n",
     );
     for (name, path) in STATES {

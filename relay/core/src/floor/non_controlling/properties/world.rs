@@ -294,7 +294,7 @@ impl World {
             general::Output::Granted { to, .. } => {
                 assert_eq!(self.gate, Some(to), "the gate opens before Granted");
                 // A repetition by T20 is no answer to what the talker has asked since.
-                if !self.partner.is_under_way(to) {
+                if !self.partner.is_under_way(to) && !self.partner.waits(to) {
                     self.forget(to);
                 }
             }
