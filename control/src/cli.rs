@@ -192,6 +192,9 @@ async fn run(config: Config, drain_timeout: Duration) -> ExitCode {
         }
     };
     tracing::info!("serving HTTP on http://{}, media on {:?}", node.http_addr(), node.media_addrs());
+    if let Some(trunk) = node.trunk_addr() {
+        tracing::info!("trunk on {trunk}");
+    }
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     tokio::select! {
         () = node.drain(drain_timeout) => {}

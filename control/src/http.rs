@@ -34,7 +34,7 @@ use axum::{
 use control_core::{Cause, Refused};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{mobility::Mobility, registry::Registry};
+use crate::{keeping::Keeping, mobility::Mobility, registry::Registry};
 pub(crate) use answer::entered;
 use problem::Problem;
 
@@ -43,6 +43,9 @@ pub(crate) struct Face {
     pub(crate) system: String,
     pub(crate) registry: Arc<Registry>,
     pub(crate) mobility: Arc<Mobility>,
+    pub(crate) keeping: Arc<Keeping>,
+    /// Documents of groups are stored in the order in which they took effect.
+    documents: tokio::sync::Mutex<()>,
     draining: AtomicBool,
 }
 
@@ -50,8 +53,8 @@ type Answer<T> = Result<T, Problem>;
 type Shared = State<Arc<Face>>;
 
 impl Face {
-    pub(crate) fn new(system: String, registry: Arc<Registry>, mobility: Arc<Mobility>) -> Face {
-        Face { system, registry, mobility, draining: AtomicBool::new(false) }
+    pub(crate) fn new(system: String, registry: Arc<Registry>, mobility: Arc<Mobility>, keeping: Arc<Keeping>) -> Face {
+        Face { system, registry, mobility, keeping, documents: Default::default(), draining: AtomicBool::new(false) }
     }
 
     /// From now on nothing new is taken.

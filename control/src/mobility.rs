@@ -37,8 +37,9 @@ use crate::{
     registry::{Change, Registry, Seat},
 };
 use engine::{Engine, Message};
-pub(crate) use outside::{LogOnly, Memory, NoTrunk, Outside};
-#[expect(unused_imports, reason = "what an engine, a trunk and a trail implement")]
+#[cfg(test)]
+pub(crate) use outside::{LogOnly, Memory};
+pub(crate) use outside::{NoTrunk, Outside, Written};
 pub(crate) use outside::{Partners, Store, Trail};
 use waiting::Changes;
 
@@ -150,7 +151,6 @@ impl Mobility {
     }
 
     /// A partner wrote. Its trunk has proved who it is. Refused if too many letters wait: the trunk is too fast for this system.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the trunk calls it"))]
     pub(crate) fn letter(&self, from: &str, letter: wire::Letter) -> Result<(), Refused> {
         let permit = permit(&self.letters, "mobility.letters", LETTERS_MAX)?;
         _ = self.inbox.send(Message::Letter { from: from.to_owned(), letter: Box::new(letter), permit });
@@ -158,7 +158,6 @@ impl Mobility {
     }
 
     /// A trunk came up, or went down.
-    #[expect(dead_code, reason = "the trunk calls it")]
     pub(crate) fn trunk(&self, system: &str, up: bool) {
         _ = self.inbox.send(Message::Input(Input::Trunk { system: system.to_owned(), up }));
     }

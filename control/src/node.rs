@@ -2,8 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use control_core::{Cause, system::System};
-use relay::{Event, Relay};
+use control_core::{Cause, system::Input};
+use relay::{
+    Event, Relay, TrunkEvent,
+    trunk::{Fault, TrunkError},
+};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -12,7 +15,9 @@ use tokio::{
 
 use crate::{
     http::{self, Face},
-    mobility::{LogOnly, Memory, Mobility, NoTrunk, Outside},
+    keeping::{Keeping, KeepingError, Kept},
+    mobility::{Mobility, NoTrunk, Outside, Partners},
+    partners::{Follower, Trunks},
     registry::Registry,
 };
 
@@ -55,6 +60,20 @@ pub enum StartError {
     /// The media plane did not start.
     #[error(transparent)]
     Media(#[from] relay::StartError),
+    /// The data directory is of no use.
+    #[error(transparent)]
+    Data(#[from] KeepingError),
+    /// A stored group is not what this build takes.
+    #[error("group {group} in the data directory is refused: {reason}; start the build that wrote it")]
+    Group {
+        /// Which.
+        group: String,
+        /// Why.
+        reason: String,
+    },
+    /// The trunks did not start.
+    #[error(transparent)]
+    Trunk(#[from] TrunkError),
     /// The HTTP address is taken, or not ours.
     #[error("HTTP address {address} not bound: {source}; choose another --http address or stop what uses it")]
     Http {
@@ -79,19 +98,34 @@ impl Node {
         let bind = |source| StartError::Http { address: config.http, source };
         let socket = TcpListener::bind(config.http).await.map_err(bind)?;
         let http = socket.local_addr().map_err(bind)?;
+        let (keeping, kept) = Keeping::open(&config.data, &config.system)?;
         let media = relay::Config { media: config.media, workers: config.workers, calls_max: CALLS_MAX };
         let (relay, events) = Relay::start(media)?;
+        let trunk_events = config.trunk.as_ref().map(|trunk| open_trunks(&relay, &config.system, trunk)).transpose()?;
+        let partners: Arc<dyn Partners> = match trunk_events {
+            Some(_) => Arc::new(Trunks(relay.clone())),
+            None => Arc::new(NoTrunk),
+        };
         let registry = Arc::new(Registry::new(relay));
-        let outside = Outside { store: Arc::new(Memory), partners: Arc::new(NoTrunk), trail: Arc::new(LogOnly) };
-        let machine = System::new(&config.system);
-        let (mobility, engine) = Mobility::start(Arc::clone(&registry), machine, false, outside);
-        let face = Arc::new(Face::new(config.system, Arc::clone(&registry), mobility));
+        let outside = Outside { store: keeping.clone(), partners, trail: keeping.clone() };
+        let Kept { mut machine, in_use, groups } = kept;
+        for (group, document, revision) in groups {
+            let restored = registry.restore_group(&group, document, revision);
+            let stored =
+                restored.map_err(|refused| StartError::Group { group: group.clone(), reason: refused.detail })?;
+            machine.handle(Input::Group { group, document: Some(stored.group) }, registry.relay.now());
+        }
+        // What was stored takes effect: partners are dialled, and what was half done is undone.
+        machine.handle(Input::Timer, registry.relay.now());
+        let (mobility, engine) = Mobility::start(Arc::clone(&registry), machine, in_use, outside);
+        let mut tasks = vec![tokio::spawn(follow(events, Arc::clone(&registry))), engine];
+        if let Some(events) = trunk_events {
+            let follower = Follower::new(Arc::clone(&registry), Arc::clone(&mobility), keeping.clone());
+            tasks.push(tokio::spawn(follower.run(events)));
+        }
+        let face = Arc::new(Face::new(config.system, registry, mobility, keeping));
         let (stop, stopping) = watch::channel(false);
-        let tasks = vec![
-            tokio::spawn(http::serve(socket, Arc::clone(&face), stopping)),
-            tokio::spawn(follow(events, registry)),
-            engine,
-        ];
+        tasks.insert(0, tokio::spawn(http::serve(socket, Arc::clone(&face), stopping)));
         Ok(Node { http, face, stop, tasks })
     }
 
@@ -103,6 +137,16 @@ impl Node {
     /// Where media is served, by worker.
     pub fn media_addrs(&self) -> Vec<SocketAddr> {
         self.face.registry.relay.ports().iter().map(|ports| ports.rtp).collect()
+    }
+
+    /// Where partners reach this system; `None`: it has no trunks.
+    pub fn trunk_addr(&self) -> Option<SocketAddr> {
+        self.face.registry.relay.trunk_addr()
+    }
+
+    /// For tests and exercises: makes the network towards a partner bad, or good again.
+    pub fn fault(&self, system: &str, fault: Fault) {
+        self.face.registry.relay.fault(system, fault);
     }
 
     /// Calls that run.
@@ -138,10 +182,20 @@ impl Node {
             _ = task.await;
         }
         let relay = self.face.registry.relay.clone();
-        if tokio::task::spawn_blocking(move || relay.stop()).await.is_err() {
+        let keeping = Arc::clone(&self.face.keeping);
+        let stopped = tokio::task::spawn_blocking(move || {
+            relay.stop();
+            keeping.stop();
+        });
+        if stopped.await.is_err() {
             tracing::error!("the media plane did not stop");
         }
     }
+}
+
+fn open_trunks(relay: &Relay, system: &str, trunk: &TrunkConfig) -> Result<mpsc::Receiver<TrunkEvent>, TrunkError> {
+    let TrunkConfig { address, certificate, key, ca } = trunk.clone();
+    relay.span(&relay::trunk::TrunkConfig { system: system.to_owned(), address, certificate, key, ca })
 }
 
 /// Follows what the media plane reports.

@@ -23,7 +23,7 @@ use relay_core::{
     Time, TrunkId,
     trunk::{
         Range,
-        link::{Limits, Link},
+        link::{Input, Limits, Link},
     },
 };
 use relay_table::Row;
@@ -192,6 +192,10 @@ impl Exchange {
         self.lines().iter().find(|(_, line)| *line.system == *system).map(|(trunk, _)| *trunk)
     }
 
+    pub(crate) fn system_of(&self, trunk: TrunkId) -> Option<Arc<str>> {
+        self.lines().get(&trunk).map(|line| Arc::clone(&line.system))
+    }
+
     pub(crate) fn is_ready(&self, trunk: TrunkId) -> bool {
         self.lines().get(&trunk).is_some_and(|line| line.ready)
     }
@@ -219,8 +223,13 @@ impl Exchange {
     /// A call has ended; nothing reaches it any more.
     pub(crate) fn close(&self, flow: u32) {
         self.routes.write().unwrap_or_else(PoisonError::into_inner).remove(&flow);
-        for line in self.lines().values_mut() {
-            line.calls.remove(&flow);
+        let mut lines = self.lines();
+        for (trunk, line) in &mut *lines {
+            if line.calls.remove(&flow) {
+                // The home may not have answered yet: then it is left as soon as it has.
+                line.link.handle(Input::Withdraw(flow), self.clock.now());
+                self.follow(*trunk, line);
+            }
         }
     }
 

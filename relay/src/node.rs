@@ -242,6 +242,11 @@ impl Relay {
         self.shared.exchange.remove_partner(system);
     }
 
+    /// The partner at the other end of a trunk, while it is one.
+    pub fn system_of(&self, trunk: TrunkId) -> Option<Arc<str>> {
+        self.shared.exchange.system_of(trunk)
+    }
+
     /// Whether the trunk to a partner can be used.
     pub fn is_up(&self, system: &str) -> bool {
         let exchange = &self.shared.exchange;

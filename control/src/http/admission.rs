@@ -27,7 +27,7 @@ pub(super) async fn admit(face: &Face, group: &str, entry: Entry) -> Result<Admi
         let (user, client) = (entry.user.clone(), entry.client.clone());
         match face.mobility.ask(Ask::EnterByClient { user, client, group: group.to_owned() }).await {
             Ok(Answer::MayEnter { user, home, document, standing }) => {
-                let opening = document.map(|document| Opening { home, document });
+                let opening = document.map(|document| Opening { home, document, start: true });
                 return Ok(Admitted { entry: Entry { user, ..entry }, standing, opening });
             }
             Ok(_) => return Err(super::unexpected()),

@@ -1,9 +1,12 @@
 //! Calls and participants as JSON: the facts of a late entry, word for word as API v1 shows them.
 
 use relay::Relay;
-use relay_core::late_entry::{
-    Facts,
-    facts::{BurstFacts, FloorFacts, FloorState, MediaFacts},
+use relay_core::{
+    Ssrc,
+    late_entry::{
+        Facts,
+        facts::{BurstFacts, FloorFacts, FloorState, MediaFacts},
+    },
 };
 use serde_json::{Value, json};
 
@@ -48,7 +51,11 @@ pub(super) fn call(call: &CallRecord, floor_facts: &FloorFacts, media_facts: &[M
 
 /// A call from its owner's own word.
 pub(super) fn described(record: &CallRecord, facts: &Facts) -> Value {
-    call(record, &facts.floor, &facts.media)
+    let mut described = call(record, &facts.floor, &facts.media);
+    let gap = |(ssrc, first, last): (Ssrc, u64, u64)| json!({"ssrc": ssrc.0, "first": first, "last": last});
+    described["home"] = json!(record.home);
+    described["missed"] = record.missed().into_iter().map(gap).collect();
+    described
 }
 
 fn floor(facts: &FloorFacts) -> Value {

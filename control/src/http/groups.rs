@@ -15,7 +15,7 @@ use super::{
     body::{Body, Ids, Page},
     not_yet,
 };
-use crate::registry::StoredGroup;
+use crate::{keeping::keep, registry::StoredGroup, store::groups};
 
 /// A group document as it travels. What stands here are the defaults.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -161,8 +161,12 @@ pub(super) async fn put(
 ) -> Answer<Json<Value>> {
     let mut group = document.check()?;
     group.home = group.home.filter(|home| *home != face.system);
+    let order = face.documents.lock().await;
     let stored = face.registry.put_group(&id, group).await?;
     face.mobility.group(&id, Some(Arc::clone(&stored.group))).await;
+    let kept = keep(&face.keeping, groups::record(&id, Some((&stored.group, stored.revision))));
+    drop(order);
+    kept.await?;
     Ok(Json(show(&id, &stored)))
 }
 
@@ -171,8 +175,12 @@ pub(super) async fn get(State(face): Shared, Ids(id): Ids<String>) -> Answer<Jso
 }
 
 pub(super) async fn delete(State(face): Shared, Ids(id): Ids<String>) -> Answer<StatusCode> {
+    let order = face.documents.lock().await;
     face.registry.delete_group(&id)?;
     face.mobility.group(&id, None).await;
+    let kept = keep(&face.keeping, groups::record(&id, None));
+    drop(order);
+    kept.await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

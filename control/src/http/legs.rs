@@ -19,8 +19,14 @@ pub(super) async fn replace(
     let call = face.registry.call(&call)?;
     let placed = face.registry.placed(&call, &participant).await?;
     let (leg, queueing, priority) = body.check(&face)?;
-    let entry =
-        Entry { leg, queueing, priority, resume: Vec::new(), implicit_floor_request: false, ..placed.asked.clone() };
+    let entry = Entry {
+        leg: leg.into(),
+        queueing,
+        priority,
+        resume: Vec::new(),
+        implicit_floor_request: false,
+        ..placed.asked.clone()
+    };
     let standing = face.registry.standing(&call, &placed)?;
     let seat = face.registry.enter(&call, entry, standing).await?;
     face.mobility.came(&seat);

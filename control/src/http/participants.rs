@@ -4,8 +4,12 @@ use std::net::SocketAddr;
 
 use axum::{Json, extract::State, http::StatusCode};
 use control_core::{Cause, Refused, group::check_id};
-use relay::{ParticipantFacts, call::AskError};
-use relay_core::{Millis, Slot, Ssrc, late_entry::ResumePoint, roster::Leg};
+use relay::{ParticipantFacts, Relay, call::AskError};
+use relay_core::{
+    Millis, Slot, Ssrc,
+    late_entry::ResumePoint,
+    roster::{Attachment, Leg},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -134,22 +138,30 @@ pub(super) async fn list(State(face): Shared, Ids(call): Ids<String>, page: Page
     for facts in facts {
         let Some(record) = call.at_slot(facts.slot) else { continue };
         let Ok(placed) = face.registry.placed(&call, &record.id).await else { continue };
-        rows.push(shown(&facts, &record, &placed));
+        rows.push(shown(&face.registry.relay, &facts, &record, &placed));
     }
     Ok(Json(json!({"items": rows, "next": next})))
 }
 
-fn shown(facts: &ParticipantFacts, record: &ParticipantRecord, placed: &Placed) -> Value {
+fn shown(relay: &Relay, facts: &ParticipantFacts, record: &ParticipantRecord, placed: &Placed) -> Value {
     let dropped: serde_json::Map<_, _> =
         facts.dropped.iter().map(|(cause, number)| ((*cause).to_owned(), json!(number))).collect();
+    let leg = match placed.asked.leg {
+        Attachment::Udp(leg) => json!({
+            "udp": {"rtp": leg.rtp.to_string(), "floor": leg.floor.map(|floor| floor.to_string())},
+            "audio_ssrc": placed.ssrc.0,
+        }),
+        // A partner serves it: its address is the partner's business.
+        Attachment::Trunk(behind) => json!({
+            "trunk": {"system": relay.system_of(behind.trunk).as_deref()},
+            "audio_ssrc": placed.ssrc.0,
+        }),
+    };
     json!({
         "participant": record.id,
         "user": record.user,
         "client": record.client,
-        "leg": {"udp": {
-            "rtp": placed.asked.leg.rtp.to_string(),
-            "floor": placed.asked.leg.floor.map(|floor| floor.to_string()),
-        }, "audio_ssrc": placed.ssrc.0},
+        "leg": leg,
         "entered": answer::date(record.entered),
         "floor_confirmed": facts.floor_confirmed,
         "packets_sent": facts.sent,
@@ -185,7 +197,8 @@ impl EnterBody {
         Ok(Entry {
             user,
             client,
-            leg,
+            leg: leg.into(),
+            ssrc: None,
             queueing,
             priority,
             resume: check_resume(self.resume)?,

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::{Face, Shared, body, participants, wanted};
 use crate::{
-    mobility,
+    audit, mobility,
     registry::{ENDED_MAX, GROUPS_MAX},
+    store,
 };
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
@@ -41,6 +42,12 @@ const LIMITS: [(&str, u64); 21] = [
     ("migrations", system::MIGRATIONS_MAX as u64),
     ("partner.affiliations", system::PARTNER_AFFILIATIONS_MAX as u64),
     ("partner.letters", system::OWED_MAX as u64),
+];
+
+/// Limits of what is stored, with the counters of their own.
+const KEPT: [(&str, usize, &str); 2] = [
+    ("store.writes", store::WRITES_MAX, "carryover_store_writes_refused_total"),
+    ("audit.lines", audit::LINES_MAX, "carryover_audit_lines_lost_total"),
 ];
 
 pub(super) async fn healthz() -> Json<Value> {
@@ -73,6 +80,9 @@ pub(super) async fn system(State(face): Shared) -> Json<Value> {
     for (name, value) in LIMITS {
         limits.insert(name, json!({"value": value, "counter": refused}));
     }
+    for (name, value, counter) in KEPT {
+        limits.insert(name, json!({"value": value, "counter": counter}));
+    }
     Json(json!({
         "system": face.system,
         "version": env!("CARGO_PKG_VERSION"),
@@ -97,6 +107,18 @@ impl Face {
         all.push(single("groups", "Groups stored.", self.registry.groups_len() as u64));
         all.push(single("calls_started_total", "Calls started.", started));
         all.push(single("calls_released_total", "Calls released.", released));
+        let (store, audit) = self.keeping.counters();
+        let lost = audit.dropped + audit.failed;
+        all.push(single("store_commits_total", "Commits of the store: each is one wait for the disk.", store.commits));
+        all.push(single("store_records_total", "Records in them.", store.records));
+        all.push(single("store_writes_refused_total", "Writes for which store.writes was full.", store.refused));
+        all.push(single("store_writes_failed_total", "Writes that were told that the store had failed.", store.failed));
+        all.push(single("audit_lines_total", "Lines of the audit trail.", audit.written));
+        all.push(single(
+            "audit_lines_lost_total",
+            "Lines for which audit.lines was full, or that the disk refused.",
+            lost,
+        ));
         for (at, class) in ["2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
             let value = counters.answers[at].load(Ordering::Relaxed) as f64;
             let labels = vec![("status", class.to_owned())];

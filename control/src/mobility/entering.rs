@@ -1,6 +1,6 @@
 //! What the machine wants of calls: a client that has to be in one, or out of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use control_core::{Cause, Refused, system::Enter};
 use relay_core::late_entry::ResumePoint;
@@ -17,7 +17,8 @@ pub(super) async fn enter(registry: &Registry, enter: Enter) -> Result<Value, Re
     let entry = Entry {
         user,
         client,
-        leg: leg.leg,
+        leg: leg.leg.into(),
+        ssrc: None,
         queueing: leg.queueing,
         priority: leg.priority,
         resume,
@@ -25,7 +26,7 @@ pub(super) async fn enter(registry: &Registry, enter: Enter) -> Result<Value, Re
         expires: leg.expires,
     };
     let opens = start || home.is_some();
-    let opening = document.map(|document| Opening { home, document });
+    let opening = document.map(|document| Opening { home, document, start });
     let seat = match opens {
         true => {
             let (seat, started) = registry.start(&group, opening, entry, standing).await?;
@@ -58,9 +59,7 @@ pub(super) async fn leave(
         false => Vec::new(),
     };
     registry.take_out_client(&call, user, client, moving).await;
-    if registry.grace(&call).is_some() {
-        tokio::spawn(end_later(Arc::clone(registry), call));
-    }
+    registry.end_after_grace(&call);
     heard
 }
 
@@ -68,12 +67,4 @@ pub(super) async fn leave(
 async fn heard(call: &CallRecord) -> Vec<ResumePoint> {
     let facts = call.media.describe().await.map(|facts| facts.media).unwrap_or_default();
     facts.iter().map(|media| ResumePoint { ssrc: media.ssrc, sequence: media.sequence }).collect()
-}
-
-/// Ends the call when its grace is over and still nobody is in it.
-async fn end_later(registry: Arc<Registry>, call: Arc<CallRecord>) {
-    while let Some(ends) = registry.grace(&call) {
-        tokio::time::sleep(Duration::from_micros(ends.micros_since(registry.relay.now()))).await;
-    }
-    registry.end_if_empty(&call).await;
 }

@@ -38,8 +38,10 @@ pub(crate) struct Outside {
 }
 
 /// A store that forgets everything with the process.
+#[cfg(test)]
 pub(crate) struct Memory;
 
+#[cfg(test)]
 impl Store for Memory {
     fn write(&self, _: Vec<Record>, done: Written) {
         done(Ok(()));
@@ -58,8 +60,10 @@ impl Partners for NoTrunk {
 }
 
 /// A trail that is the node's log only. Identities stay out of it.
+#[cfg(test)]
 pub(crate) struct LogOnly;
 
+#[cfg(test)]
 impl Trail for LogOnly {
     fn append(&self, audit: &Audit, _: SystemTime) {
         tracing::info!(system = audit.system, cause = audit.cause, "{}", audit.event);

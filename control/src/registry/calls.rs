@@ -1,7 +1,8 @@
 //! Running calls: started once per group, ended once.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering},
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::SystemTime,
 };
 
@@ -10,8 +11,8 @@ use control_core::{
     group::{Group, Standing},
 };
 use dashmap::Entry;
-use relay::{Call, CallSettings, FloorSettings};
-use relay_core::{Millis, Time};
+use relay::{Call, CallSettings, FloorSettings, PartnerCall, call::JoinError};
+use relay_core::{Millis, Ssrc, Time};
 
 use super::{
     Change, Registry, exhausted, mint,
@@ -28,7 +29,12 @@ pub(crate) struct CallRecord {
     pub(crate) media: Call,
     pub(super) participants: Mutex<Participants>,
     pub(super) grace_ends: Mutex<Option<Time>>,
+    /// What neither this system nor the home still had when their trunk came back: SSRC, first, last; the newest.
+    missed: Mutex<VecDeque<(Ssrc, u64, u64)>>,
 }
+
+/// Gaps that a call remembers.
+const MISSED_MAX: usize = 64;
 
 /// How the call of a group is opened.
 #[derive(Clone, Debug)]
@@ -37,6 +43,8 @@ pub(crate) struct Opening {
     pub(crate) home: Option<String>,
     /// How calls of the group are run.
     pub(crate) document: Arc<Group>,
+    /// Whether the home starts a call if none runs.
+    pub(crate) start: bool,
 }
 
 impl Registry {
@@ -54,13 +62,13 @@ impl Registry {
         };
         let opening = match opening {
             Some(opening) => opening,
-            None => Opening { home: None, document: self.group(group)?.group },
+            None => Opening { home: None, document: self.group(group)?.group, start: true },
         };
         if !opening.document.enabled {
             return Err(Refused::new(Cause::GroupDisabled, group, format!("{group} is disabled")));
         }
         let id = mint();
-        let media = self.open(&id, settings(&opening.document), opening.home.as_deref())?;
+        let media = self.open(&id, group, &opening)?;
         let call = Arc::new(CallRecord {
             id: id.clone(),
             group: group.to_owned(),
@@ -69,6 +77,7 @@ impl Registry {
             media,
             participants: Mutex::new(Participants::default()),
             grace_ends: Mutex::default(),
+            missed: Mutex::default(),
         });
         self.calls.insert(id, Arc::clone(&call));
         row.insert(Arc::clone(&call));
@@ -78,12 +87,28 @@ impl Registry {
     }
 
     /// Opens the media plane's side of a call. Its role follows from the home: a call of a partner's group has its floor there.
-    fn open(&self, id: &str, settings: CallSettings, home: Option<&str>) -> Result<Call, Refused> {
-        if let Some(home) = home {
-            let detail = format!("this build opens no calls of groups of {home} yet");
-            return Err(Refused::new(Cause::NotYet, "home", detail));
-        }
-        self.relay.open_call(Arc::from(id), settings).map_err(|full| exhausted(&full))
+    fn open(&self, id: &str, group: &str, opening: &Opening) -> Result<Call, Refused> {
+        let settings = settings(&opening.document);
+        let Some(system) = opening.home.as_deref() else {
+            return self.relay.open_call(Arc::from(id), settings).map_err(|full| exhausted(&full));
+        };
+        let home = PartnerCall { system, group, start: opening.start };
+        let opened = self.relay.open_partner_call(Arc::from(id), settings, home).map_err(|full| exhausted(&full))?;
+        opened.ok_or_else(|| {
+            Refused::new(Cause::NoAgreement, system, format!("{system}, which defines {group}, is no partner"))
+        })
+    }
+
+    /// Waits until the home of a partner's group has taken the call in; a call whose home is here is in at once.
+    pub(crate) async fn joined(&self, call: &CallRecord) -> Result<(), Refused> {
+        call.media.joined().await.map_err(|error| match error {
+            JoinError::Unreachable => Refused::new(Cause::HomeUnreachable, &call.group, error.to_string()),
+            JoinError::Refused(word) => {
+                let cause = Cause::of_code(&word).unwrap_or(Cause::HomeUnreachable);
+                Refused::new(cause, &call.group, format!("the home of {} answered {word}", call.group))
+            }
+            JoinError::Ended => Refused::new(Cause::CallEnded, &call.id, format!("call {} has ended", call.id)),
+        })
     }
 
     /// The lock under which a group's call is started.
@@ -162,6 +187,22 @@ impl Registry {
 
     pub(crate) fn calls_len(&self) -> usize {
         self.calls.len()
+    }
+}
+
+impl CallRecord {
+    /// A gap that nobody can fill any more.
+    pub(crate) fn miss(&self, ssrc: Ssrc, first: u64, last: u64) {
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        if missed.len() == MISSED_MAX {
+            missed.pop_front();
+        }
+        missed.push_back((ssrc, first, last));
+    }
+
+    /// The gaps that nobody can fill any more, oldest first.
+    pub(crate) fn missed(&self) -> Vec<(Ssrc, u64, u64)> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 }
 

@@ -9,6 +9,11 @@ use super::{CallRecord, Registry};
 impl Registry {
     /// A participant of the call moves to another system: the call outlives it for the grace of its group.
     pub(super) fn outlives(&self, call: &CallRecord) {
+        self.expect_somebody(call);
+    }
+
+    /// The call lives without participants for the grace of its group.
+    pub(crate) fn expect_somebody(&self, call: &CallRecord) {
         // A group of a partner is released by its home.
         let grace_s = self.group(&call.group).map_or(0, |stored| stored.group.migration_grace_s);
         let ends = self.relay.now() + Millis::from_secs(grace_s);

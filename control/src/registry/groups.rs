@@ -55,6 +55,15 @@ impl Registry {
         Ok(stored)
     }
 
+    /// A document that the store held.
+    pub(crate) fn restore_group(&self, id: &str, group: Group, revision: u64) -> Result<StoredGroup, Refused> {
+        let members = Arc::new(group.check()?);
+        let stored = StoredGroup { group: Arc::new(group), revision, members };
+        self.groups.insert(id.to_owned(), stored.clone());
+        self.revisions.fetch_max(revision, Ordering::Relaxed);
+        Ok(stored)
+    }
+
     pub(crate) fn group(&self, id: &str) -> Result<StoredGroup, Refused> {
         let stored = self.groups.get(id).map(|stored| stored.clone());
         stored.ok_or_else(|| Refused::new(Cause::NoSuchGroup, id, format!("{id} is not stored here")))

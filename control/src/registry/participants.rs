@@ -10,9 +10,9 @@ use std::{
 use control_core::{Cause, Refused, group::Standing};
 use relay::call::{AskError, EnterError, Entered};
 use relay_core::{
-    Millis, Slot, Ssrc,
+    Millis, Slot, Ssrc, TrunkId,
     late_entry::ResumePoint,
-    roster::{Leg, Participant},
+    roster::{Attachment, Behind, Participant},
 };
 
 use super::{CallRecord, Change, Registry, exhausted, mint};
@@ -22,7 +22,9 @@ use super::{CallRecord, Change, Registry, exhausted, mint};
 pub(crate) struct Entry {
     pub(crate) user: String,
     pub(crate) client: String,
-    pub(crate) leg: Leg,
+    pub(crate) leg: Attachment,
+    /// What its partner announced for it; `None`: it is given an SSRC here.
+    pub(crate) ssrc: Option<Ssrc>,
     pub(crate) queueing: bool,
     pub(crate) priority: u8,
     pub(crate) resume: Vec<ResumePoint>,
@@ -106,11 +108,23 @@ impl Registry {
                 break (record, placed);
             }
         };
-        let ssrc = placed.as_ref().map_or_else(|| call.media.assign_ssrc(), |placed| placed.ssrc);
+        let ssrc = match (&*placed, entry.ssrc) {
+            (Some(placed), _) => placed.ssrc,
+            (None, Some(announced)) => announced,
+            (None, None) => match call.media.assign_ssrc() {
+                Ok(ssrc) => ssrc,
+                Err(full) => {
+                    call.forget(&record, None, entry.leg.rtp(), None);
+                    drop(placed);
+                    self.end_if_empty(call).await;
+                    return Err(exhausted(&full));
+                }
+            },
+        };
         let participant = Participant {
             user: Arc::from(entry.user.as_str()),
             client: Arc::from(entry.client.as_str()),
-            leg: entry.leg.into(),
+            leg: entry.leg,
             audio_ssrc: ssrc,
             queueing: entry.queueing,
             priority: entry.priority.min(standing.priority),
@@ -123,7 +137,7 @@ impl Registry {
             Some(placed) => call.media.replace(placed.slot, participant).await,
             None => call.media.enter(participant).await,
         };
-        let old = placed.as_ref().map(|placed| placed.asked.leg.rtp);
+        let old = placed.as_ref().and_then(|placed| placed.asked.leg.rtp());
         match entered {
             Ok(entered) => {
                 let is_new = placed.is_none();
@@ -136,7 +150,7 @@ impl Registry {
             Err(error) => {
                 // An entry that its owner did not confirm is withdrawn, a replaced one too: the client enters anew.
                 let withdrawn = placed.take();
-                call.forget(&record, old, entry.leg.rtp, withdrawn.as_ref());
+                call.forget(&record, old, entry.leg.rtp(), withdrawn.as_ref());
                 if withdrawn.is_some() {
                     self.remember(&record.id);
                     self.gone(call, &record);
@@ -178,7 +192,7 @@ impl Registry {
             self.outlives(call);
         }
         let left = call.media.leave(here.slot, here.entry).await;
-        call.forget(record, Some(here.asked.leg.rtp), here.asked.leg.rtp, Some(&here));
+        call.forget(record, here.asked.leg.rtp(), None, Some(&here));
         self.remember(id);
         if why == Departure::Asked {
             self.gone(call, record);
@@ -204,6 +218,35 @@ impl Registry {
             true => gone(id),
             false => Refused::new(Cause::NoSuchParticipant, id, format!("{id} does not take part in call {}", call.id)),
         })
+    }
+
+    /// Enters a participant that a partner announces. A leg of the same client here is taken out first: a client is in a call once.
+    pub(crate) async fn enter_behind(
+        &self,
+        call: &Arc<CallRecord>,
+        entry: Entry,
+        standing: Standing,
+    ) -> Result<(), Refused> {
+        if let Some(record) = call.of_client(&entry.user, &entry.client) {
+            // Whoever has left meanwhile is as gone as it should be.
+            _ = self.take_out(call, &record, None, Departure::Ordered { moving: true }).await;
+        }
+        self.enter(call, entry, standing).await.map(|_| ())
+    }
+
+    /// Takes out who is behind a trunk: one participant by its reference, or everybody. The call outlives them for its grace:
+    /// their system comes back, or they do.
+    pub(crate) async fn take_out_behind(&self, call: &CallRecord, trunk: TrunkId, reference: Option<u32>) {
+        for record in call.participants_where(|_| true) {
+            let behind = record.placed.lock().await.as_ref().and_then(|placed| placed.asked.leg.behind());
+            let meant = behind.is_some_and(|behind: Behind| {
+                behind.trunk == trunk && reference.is_none_or(|reference| behind.reference == reference)
+            });
+            if meant {
+                // Whoever has left meanwhile is as gone as it should be.
+                _ = self.take_out(call, &record, None, Departure::Ordered { moving: true }).await;
+            }
+        }
     }
 
     /// A leg was silent for longer than it lives: its participant leaves, unless it has another leg by now.
@@ -273,11 +316,11 @@ impl CallRecord {
         let key = (entry.user.clone(), entry.client.clone());
         let known = participants.by_client.get(&key).cloned();
         // Whoever asked for an address and left meanwhile holds it no more.
-        let holder = participants.addresses.get(&entry.leg.rtp).filter(|id| participants.by_id.contains_key(*id));
-        if let Some(holder) = holder
+        if let Some(rtp) = entry.leg.rtp()
+            && let Some(holder) = participants.addresses.get(&rtp).filter(|id| participants.by_id.contains_key(*id))
             && known.as_ref().is_none_or(|known| known.id != *holder)
         {
-            let detail = format!("{} is the RTP address of another participant of this call", entry.leg.rtp);
+            let detail = format!("{rtp} is the RTP address of another participant of this call");
             return Err(Refused::new(Cause::LegInUse, "leg.udp.rtp", detail));
         }
         let record = known.unwrap_or_else(|| {
@@ -289,7 +332,9 @@ impl CallRecord {
                 placed: Arc::default(),
             })
         });
-        participants.addresses.insert(entry.leg.rtp, record.id.clone());
+        if let Some(rtp) = entry.leg.rtp() {
+            participants.addresses.insert(rtp, record.id.clone());
+        }
         participants.by_id.insert(record.id.clone(), Arc::clone(&record));
         participants.by_client.insert(key, Arc::clone(&record));
         Ok(record)
@@ -300,15 +345,21 @@ impl CallRecord {
         let mut participants = self.lock();
         if let Some(here) = here {
             participants.by_slot.insert(here.slot, Arc::clone(record));
-            if let Some(old) = old.filter(|old| *old != here.asked.leg.rtp) {
+            if let Some(old) = old.filter(|old| Some(*old) != here.asked.leg.rtp()) {
                 participants.addresses.remove(&old);
             }
         }
     }
 
-    fn forget(&self, record: &ParticipantRecord, old: Option<SocketAddr>, new: SocketAddr, placed: Option<&Placed>) {
+    fn forget(
+        &self,
+        record: &ParticipantRecord,
+        old: Option<SocketAddr>,
+        new: Option<SocketAddr>,
+        placed: Option<&Placed>,
+    ) {
         let mut participants = self.lock();
-        old.iter().chain([&new]).for_each(|address| _ = participants.addresses.remove(address));
+        old.iter().chain(&new).for_each(|address| _ = participants.addresses.remove(address));
         participants.by_id.remove(&record.id);
         participants.by_client.remove(&(record.user.clone(), record.client.clone()));
         // The roster may have given the slot to somebody else already.

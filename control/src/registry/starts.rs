@@ -28,6 +28,7 @@ impl Registry {
                 true => self.first(&call, entry.clone(), standing).await,
                 false => {
                     drop(guard);
+                    self.joined(&call).await?;
                     self.enter(&call, entry.clone(), standing).await
                 }
             };
@@ -44,7 +45,10 @@ impl Registry {
 
     /// Enters the originator of a new call; without it there is no call.
     async fn first(&self, call: &Arc<CallRecord>, entry: Entry, standing: Standing) -> Result<Seat, Refused> {
-        let entered = self.enter(call, entry, standing).await;
+        let entered = match self.joined(call).await {
+            Ok(()) => self.enter(call, entry, standing).await,
+            Err(refused) => Err(refused),
+        };
         if entered.is_err()
             && let Err(refused) = self.end(call).await
         {

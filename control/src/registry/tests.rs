@@ -25,7 +25,8 @@ async fn enter(registry: &Registry, call: &std::sync::Arc<CallRecord>, user: &st
     let entry = Entry {
         user: user.into(),
         client: "radio".into(),
-        leg: Leg { rtp: ([127, 0, 0, 1], port).into(), floor: None },
+        leg: Leg { rtp: ([127, 0, 0, 1], port).into(), floor: None }.into(),
+        ssrc: None,
         queueing: true,
         priority: 5,
         resume: vec![],

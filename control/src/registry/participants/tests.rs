@@ -11,6 +11,8 @@ use control_core::{
 };
 use relay::Relay;
 
+use relay_core::roster::Leg;
+
 use super::*;
 use crate::registry::Registry;
 
@@ -23,7 +25,8 @@ fn entry(user: &str, port: u16) -> Entry {
     Entry {
         user: user.into(),
         client: "radio".into(),
-        leg: Leg { rtp: ([127, 0, 0, 1], port).into(), floor: None },
+        leg: Leg { rtp: ([127, 0, 0, 1], port).into(), floor: None }.into(),
+        ssrc: None,
         queueing: true,
         priority: 0,
         resume: Vec::new(),
@@ -91,7 +94,7 @@ async fn a_slot_that_was_given_on_stays_with_its_new_holder() {
     let ben = enter(&registry, &call, "ben", 40_004).await.expect("a place");
     let slot = registry.placed(&call, &ben).await.expect("he is there").slot;
     assert_eq!(slot, here.slot, "the slot that she had");
-    call.forget(&record, None, here.asked.leg.rtp, Some(&here));
+    call.forget(&record, None, here.asked.leg.rtp(), Some(&here));
     assert_eq!(call.at_slot(slot).map(|record| record.id.clone()), Some(ben));
     assert_eq!(call.len(), 2);
     stop(registry).await;

@@ -23,8 +23,8 @@ pub const ROUND_TRIP_MAX: Millis = Millis(2_000);
 /// Arrival times in one `Spacing` frame.
 const AGES_PER_FRAME: usize = 4_096;
 
-/// Voices and bursts that a snapshot tells of: the newest.
-const SNAPSHOT_MAX: usize = 256;
+/// Voices and bursts that a snapshot tells of, each: with the longest ids it still fits into one frame.
+const SNAPSHOT_MAX: usize = 100;
 
 /// A participant as a partner announces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
