@@ -3,6 +3,12 @@
 //! Two nodes run as processes of their own, with a trunk between them. What callers see is recorded, and judged without a node
 //! by what the talkers did.
 
+pub mod ear;
+pub mod field;
 pub mod judge;
+pub mod nodes;
 pub mod plan;
+pub mod play;
 pub mod record;
+pub mod report;
+pub mod user;

@@ -107,7 +107,7 @@ impl Plan {
 
     /// Who drives a user's moves: they take turns.
     pub fn driver(user: usize) -> Driver {
-        if user % 2 == 0 { Driver::Client } else { Driver::System }
+        if user.is_multiple_of(2) { Driver::Client } else { Driver::System }
     }
 
     /// How many moves there are.
