@@ -68,13 +68,17 @@ async fn run(nodes: &Nodes, plan: &Plan) -> Result<Report, Failure> {
     let (stop, stopped) = watch::channel(false);
     let mut talkers = Vec::new();
     for group in 0..GROUPS {
-        talkers.push(Talker::begin(&field, group, plan.end, &stopped).await?);
+        talkers.push(Talker::begin(&field, group, &stopped).await?);
     }
     let mut staying = Vec::new();
     for system in [System::A, System::B] {
         let mut client = Client::new(field.clone(), 0, field.listening(system), system);
         client.begin().await?;
         staying.push(client);
+    }
+    // Nobody is given the floor alone. Moves may last longer than planned; the talkers are stopped in any case.
+    for talker in &talkers {
+        talker.say(Speech::endless(plan.end.0 * 2 + 60_000)).await;
     }
     let mut movers = Vec::new();
     for number in 0..plan.options.users {
@@ -158,12 +162,7 @@ async fn measure_base(field: &Field) -> Result<Vec<f64>, Failure> {
 }
 
 impl Talker {
-    async fn begin(
-        field: &Field,
-        group: usize,
-        length: Millis,
-        stopped: &watch::Receiver<bool>,
-    ) -> Result<Talker, Failure> {
+    async fn begin(field: &Field, group: usize, stopped: &watch::Receiver<bool>) -> Result<Talker, Failure> {
         let user = field.talker(group);
         let home = field.groups[group].home;
         let body = json!({"user": user, "client": CLIENT, "profile": super::field::PROFILE});
@@ -195,10 +194,7 @@ impl Talker {
             }
             Ok(caller)
         });
-        let talker = Talker { say, task };
-        // Moves may last longer than planned; the talker is stopped in any case.
-        talker.say(Speech::endless(length.0 * 2 + 60_000)).await;
-        Ok(talker)
+        Ok(Talker { say, task })
     }
 
     async fn say(&self, speech: Speech<'static>) {

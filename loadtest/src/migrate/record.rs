@@ -64,7 +64,7 @@ pub struct Journey {
 /// One phase of a move.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Phase {
-    /// `P1` to `P9`.
+    /// `P1` to `P9`; with `client` behind it if the client did and measured it itself.
     pub phase: String,
     /// How long it took. Milliseconds.
     pub ms: f64,

@@ -129,10 +129,10 @@ impl Report {
 
     /// The tables, then what was broken, then the sum.
     pub fn table(&self) -> String {
-        let mut text = String::from("phase  to   moves    p50 ms    p95 ms    max ms  failed\n");
+        let mut text = String::from("phase      to   moves    p50 ms    p95 ms    max ms  failed\n");
         for PhaseRow { to, phase, ms, failed } in &self.phases {
             let spread = ms.columns(&[ms.p50, ms.p95, ms.max]);
-            text.push_str(&format!("{phase:<5}  {to}   {:>5} {spread} {failed:>7}\n", ms.count));
+            text.push_str(&format!("{phase:<9}  {to}   {:>5} {spread} {failed:>7}\n", ms.count));
         }
         text.push_str(
             "\n                                    interruption ms               late entry ms\n\

@@ -164,7 +164,7 @@ impl Client {
             let id = id.ok_or_else(|| format!("no id of its {kind} was ever told"))?;
             api.delete(&format!("/v1/{kind}/{}", segment(&id))).await.map_err(failure)?;
         }
-        self.passed(phases, "P1", begun);
+        self.passed(phases, "P1 client", begun);
         Ok(())
     }
 
@@ -172,10 +172,10 @@ impl Client {
     async fn come_home(&mut self, ears: &mut Ears, phases: &mut Vec<Phase>) -> Result<(), String> {
         let begun = self.field.now();
         self.authorize().await?;
-        self.passed(phases, "P6", begun);
+        self.passed(phases, "P6 client", begun);
         let begun = self.field.now();
         self.affiliate(ears).await?;
-        self.passed(phases, "P7", begun);
+        self.passed(phases, "P7 client", begun);
         self.enter_chat(ears).await;
         Ok(())
     }
