@@ -95,6 +95,8 @@ pub struct Break {
 pub enum Promise {
     /// The move succeeds.
     Moved,
+    /// The affiliation lives as long as it is refreshed.
+    Affiliated,
     /// The participant is let into the call.
     Entered,
     /// A state of the floor comes.

@@ -122,12 +122,13 @@ async fn travel(field: &Arc<Field>, plan: &Plan, movers: Vec<Client>) -> Result<
     let begin = field.now();
     let mut tasks = Vec::new();
     for (number, mut client) in movers.into_iter().enumerate() {
-        let (moves, field) = (plan.moves[number].clone(), field.clone());
+        let (moves, end) = (plan.moves[number].clone(), begin + plan.end);
         tasks.push(tokio::spawn(async move {
             for movement in moves {
-                field.groups[0].ground.sleep_until(begin + movement.at).await;
+                client.rest_until(begin + movement.at).await;
                 client.go(movement.to, Plan::driver(number)).await?;
             }
+            client.rest_until(end).await;
             Ok::<Client, Failure>(client)
         }));
     }
@@ -135,7 +136,6 @@ async fn travel(field: &Arc<Field>, plan: &Plan, movers: Vec<Client>) -> Result<
     for task in tasks {
         arrived.push(task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?);
     }
-    field.groups[0].ground.sleep_until(begin + plan.end).await;
     Ok(arrived)
 }
 

@@ -1,6 +1,7 @@
 //! A client on real sockets: it is authorised, affiliated and entered, and moves when the plan says so.
 
 mod entry;
+mod leaving;
 
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use super::{
     field::{EXPIRES_S, Field, GROUPS, LOOK, PROFILE, word},
     judge::{Break, Promise},
     plan::{Driver, System},
-    record::{Journey, Phase, Stay, part_of},
+    record::{Journey, Phase, Stay},
 };
 use crate::{
-    answer::{Answer, ResumePoint},
+    answer::ResumePoint,
     http::{Api, segment},
     speech::Speech,
     world::Failure,
@@ -27,6 +28,12 @@ pub const RETENTION: Millis = Millis::from_secs(10);
 
 /// A move that is not done after this long has failed.
 const MOVE_PATIENCE: Millis = Millis::from_secs(15);
+
+/// An affiliation is refreshed this often: it lives a minute by default.
+const REFRESH: Millis = Millis::from_secs(20);
+
+/// How long a node may wait for news before it answers. Seconds.
+const WAIT_S: u32 = 2;
 
 /// The client of every user.
 pub const CLIENT: &str = "radio";
@@ -139,6 +146,20 @@ impl Client {
         Ok(())
     }
 
+    /// Stays where it is until then.
+    pub async fn rest_until(&mut self, at: Time) {
+        let clock = self.field.groups[0].ground.clone();
+        while clock.now() + REFRESH < at {
+            clock.sleep_until(clock.now() + REFRESH).await;
+            let Some(affiliation) = &self.affiliation else { continue };
+            let path = format!("/v1/affiliations/{}", segment(affiliation));
+            if let Err(refusal) = self.field.api(self.serving).put(&path, &json!({})).await {
+                self.broken.push(Break::new(Promise::Affiliated, format!("in {}: {refusal}", self.serving)));
+            }
+        }
+        clock.sleep_until(at).await;
+    }
+
     /// Asks for the floor of a group, and says this.
     pub async fn say(&self, group: usize, speech: Speech<'static>) {
         if let Some(ears) = &self.ears {
@@ -204,8 +225,7 @@ impl Client {
         let path = format!("/v1/affiliations/{}", segment(&affiliation));
         self.affiliation = Some(affiliation);
         while !affiliated(answer.get("items")) && self.field.now() < asked + MOVE_PATIENCE {
-            tokio::time::sleep(LOOK).await;
-            answer = api.read(&path).await.map_err(failure)?;
+            answer = news(&api, &path, &answer).await?;
         }
         self.take_items(answer.get("items"), ears, asked).await
     }
@@ -223,15 +243,14 @@ impl Client {
         let migration = word(&api.post("/v1/migrations", &body).await.map_err(failure)?, "migration")?;
         let path = format!("/v1/migrations/{}", segment(&migration));
         let mut chatting = false;
+        let mut answer = api.read(&path).await.map_err(failure)?;
         loop {
-            let answer = api.read(&path).await.map_err(failure)?;
             let phase = word(&answer, "phase")?;
             let passed = entry::phases(&answer);
             if passed.iter().any(|passed| passed.phase == "P7") && !chatting {
                 self.alias = word(&answer, "user")?;
                 chatting = true;
                 self.enter_chat(ears).await;
-                continue;
             }
             let is_over = matches!(phase.as_str(), "P9" | "rolled-back" | "superseded");
             if is_over || self.field.now() > asked + MOVE_PATIENCE {
@@ -246,7 +265,7 @@ impl Client {
                 let affiliating = Time::from_micros(asked.as_micros() + spent_us as u64);
                 return self.take_items(answer.get("groups"), ears, affiliating).await;
             }
-            tokio::time::sleep(LOOK).await;
+            answer = news(&api, &path, &answer).await?;
         }
     }
 
@@ -325,57 +344,14 @@ fn leg(ear: &Ear) -> Value {
     json!({"udp": {"rtp": ear.address().to_string(), "floor": ear.address().to_string()}})
 }
 
-/// What a client leaves behind where it was.
-impl Client {
-    /// Makes stays of what came by two legs; what the client was called there.
-    async fn fold(&mut self, system: System, left: Time, ears: Ears) -> Result<Vec<(usize, Answer)>, Failure> {
-        let Ears { affiliated, chat, entries } = ears;
-        let (affiliated, chat) = (affiliated.close().await?, chat.close().await?);
-        for failed in [&affiliated.failed, &chat.failed].into_iter().flatten() {
-            self.broken.push(Break::new(Promise::Granted, format!("in {system}: {failed}")));
+/// What an affiliation or migration looks like once it differs from `known`, or after a while.
+async fn news(api: &Api, path: &str, known: &Value) -> Result<Value, String> {
+    let path = match known.get("revision").and_then(Value::as_str) {
+        Some(revision) => format!("{path}?wait_s={WAIT_S}&revision={revision}"),
+        None => {
+            tokio::time::sleep(LOOK).await;
+            path.to_owned()
         }
-        let field = self.field.clone();
-        let mut known = Vec::new();
-        for is_chat in [false, true] {
-            let capture = if is_chat { &chat.capture } else { &affiliated.capture };
-            let here: Vec<&Entry> =
-                entries.iter().flatten().filter(|entry| field.groups[entry.group].is_chat == is_chat).collect();
-            // Copies: two calls are looked at together, and each is one lock.
-            let truths: Vec<_> =
-                here.iter().map(|entry| field.groups[entry.group].ground.with_truth(|truth| truth.clone())).collect();
-            let calls: Vec<_> = here.iter().zip(&truths).map(|(entry, truth)| (entry.floor_ssrc(), truth)).collect();
-            for (place, entry) in here.iter().enumerate() {
-                if let Ok(answer) = &entry.answer {
-                    known.push((entry.group, answer.clone()));
-                }
-                let capture = part_of(capture, &calls, place);
-                self.stays[entry.group].push(entry.stay(system, left, capture));
-            }
-        }
-        Ok(known)
-    }
-
-    /// What the others see: here there is one participant more, there one less.
-    async fn look_around(&mut self, from: System, old: &[(usize, Answer)]) {
-        for (_, answer) in old {
-            if listed(&self.field.api(from), answer).await {
-                let how = format!("{from} still lists participant {}", answer.participant);
-                self.broken.push(Break::new(Promise::SeenLeaving, how));
-            }
-        }
-        let Some(ears) = &self.ears else { return };
-        for answer in ears.entries.iter().flatten().filter_map(|entry| entry.answer.as_ref().ok()) {
-            if !listed(&self.field.api(self.serving), answer).await {
-                let how = format!("{} does not list participant {}", self.serving, answer.participant);
-                self.broken.push(Break::new(Promise::SeenEntering, how));
-            }
-        }
-    }
-}
-
-/// Whether the participants of a call, as everybody can read them, hold this one. A call that has ended holds nobody.
-async fn listed(api: &Api, answer: &Answer) -> bool {
-    let path = format!("/v1/calls/{}/participants?limit=1000", segment(&answer.call));
-    let listed = api.read(&path).await.unwrap_or_default();
-    entry::lists(&listed, &answer.participant)
+    };
+    api.read(&path).await.map_err(failure)
 }

@@ -45,18 +45,23 @@ pub(super) fn read(answer: &Value) -> Result<Answer, String> {
 pub(super) fn of_item(item: &Value) -> Result<Answer, String> {
     match item.get("entered") {
         Some(entered) if !entered.is_null() => read(entered),
-        Some(_) => Err("affiliated, but not entered into the running call".into()),
-        None => {
-            let text = |name| item.get(name).and_then(Value::as_str).unwrap_or("-");
-            Err(format!("{}: {}", text("code"), text("detail")))
+        Some(_) => {
+            let why = item.get("not_entered").map_or("no reason is told".into(), problem);
+            Err(format!("affiliated, but not entered into the running call: {why}"))
         }
+        None => Err(problem(item)),
     }
+}
+
+fn problem(problem: &Value) -> String {
+    let text = |name| problem.get(name).and_then(Value::as_str).unwrap_or("-");
+    format!("{}: {}", text("code"), text("detail"))
 }
 
 /// Whether every group of an affiliation is entered or refused.
 pub(super) fn affiliated(items: Option<&Value>) -> bool {
-    let items = items.and_then(Value::as_array);
-    items.is_some_and(|items| items.iter().all(|item| item.get("entered").is_none_or(|entered| !entered.is_null())))
+    let waits = |item: &Value| item.get("entered").is_some_and(Value::is_null) && item.get("not_entered").is_none();
+    items.and_then(Value::as_array).is_some_and(|items| !items.iter().any(waits))
 }
 
 /// The phases that a migration has passed.
@@ -104,7 +109,10 @@ mod tests {
         assert!(of_item(&waiting).unwrap_err().contains("not entered"));
         let refused = json!({"group": "g", "code": "not-a-member", "detail": "no"});
         assert_eq!(of_item(&refused).unwrap_err(), "not-a-member: no");
-        assert!(affiliated(Some(&json!([whole, refused]))));
+        let full = json!({"group": "g", "status": "affiliated", "entered": null,
+            "not_entered": {"code": "limit-reached", "detail": "2001 exceed 2000"}});
+        assert!(of_item(&full).unwrap_err().ends_with("limit-reached: 2001 exceed 2000"));
+        assert!(affiliated(Some(&json!([whole, refused, full]))));
         assert!(!affiliated(Some(&json!([whole, waiting]))));
         assert!(!affiliated(None));
     }
