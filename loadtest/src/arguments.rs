@@ -1,5 +1,7 @@
 //! What the command line says, checked, and done.
 
+mod migrate;
+
 use std::{error::Error, io::Write, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -45,6 +47,8 @@ enum Run {
         #[arg(long, value_name = "URL")]
         node: Option<String>,
     },
+    /// Users move between two systems in running calls, there and back.
+    Migrate(migrate::Migrate),
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +95,7 @@ impl Arguments {
                 world.stop();
                 choice.finish(&[report])
             }
+            Worlds::Run { scenario: Run::Migrate(migrate) } => migrate.run(),
             Worlds::Sim { scenario: Sim::LateEntry { choice, seeds } } => {
                 let mut reports = Vec::new();
                 let first = choice.seed();

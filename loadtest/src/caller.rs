@@ -64,6 +64,11 @@ impl Ground {
         Ground { origin: Instant::now(), truth: Arc::default() }
     }
 
+    /// Another call on the same clock; nothing was said in it.
+    pub fn beside(&self) -> Ground {
+        Ground { origin: self.origin, truth: Arc::default() }
+    }
+
     /// Now, on the clock of the run.
     pub fn now(&self) -> Time {
         Time::from_micros(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))

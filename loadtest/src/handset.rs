@@ -36,7 +36,8 @@ pub enum Input<'a> {
     },
     /// The node's answer: this caller is in the call, under this SSRC.
     Entered(Ssrc),
-    /// Ask for the floor, and say this once it is granted.
+    /// Ask for the floor, and say this once it is granted. While talking: say this instead, and if it is empty, give the
+    /// floor back.
     Talk(Speech<'static>),
     /// Time has passed.
     Timer,

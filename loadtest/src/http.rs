@@ -64,6 +64,11 @@ impl Api {
         self.ask(Method::GET, "/healthz", None).await.map(drop)
     }
 
+    /// Reads a document.
+    pub async fn read(&self, path: &str) -> Result<Value, Failure> {
+        self.ask_json(Method::GET, path, None).await
+    }
+
     /// Puts a document.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.ask_json(Method::PUT, path, Some(body)).await

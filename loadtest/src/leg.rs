@@ -73,6 +73,15 @@ impl Leg {
         socket.socket.send_to(bytes, to.ok_or(Error::from(ErrorKind::NotConnected))?).map(drop)
     }
 
+    /// Sends a datagram to an address of its own: one leg may be in several calls.
+    pub fn send_to(&self, channel: Channel, bytes: &[u8], to: SocketAddr) -> Result<()> {
+        let socket = match channel {
+            Channel::Floor => self.floor.as_ref().unwrap_or(&self.media),
+            Channel::Media => &self.media,
+        };
+        socket.socket.send_to(bytes, to).map(drop)
+    }
+
     /// The next datagram. Can be dropped while it waits without losing one.
     pub async fn hear(&mut self) -> Result<(Channel, Vec<u8>)> {
         loop {

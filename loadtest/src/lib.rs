@@ -15,6 +15,7 @@ pub mod contract;
 pub mod handset;
 pub mod http;
 pub mod leg;
+pub mod migrate;
 pub mod node;
 pub mod real;
 pub mod report;

@@ -65,6 +65,26 @@ impl Speech<'static> {
         let bytes = EMBEDDED.get(number.checked_sub(1)?)?;
         Some(Speech::parse(bytes).expect("the embedded bursts are well-formed: a test reads each of them"))
     }
+
+    /// All embedded bursts, again and again, without a pause: at least `ms` long. Kept until the process ends.
+    pub fn endless(ms: u32) -> Speech<'static> {
+        let mut frames = MAGIC.to_vec();
+        let round: Vec<u8> = EMBEDDED.iter().filter_map(|bytes| bytes.strip_prefix(MAGIC)).flatten().copied().collect();
+        let length = Self::burst_lengths_ms().max(1);
+        for _ in 0..ms.div_ceil(length) {
+            frames.extend_from_slice(&round);
+        }
+        Speech::parse(frames.leak()).expect("frames behind frames are frames")
+    }
+
+    /// Nothing: whoever is told to say it stops.
+    pub fn nothing() -> Speech<'static> {
+        Speech { frames: &[], count: 0 }
+    }
+
+    fn burst_lengths_ms() -> u32 {
+        (1..=BURSTS).filter_map(Speech::burst).map(|speech| speech.length_ms()).sum()
+    }
 }
 
 impl<'a> Speech<'a> {
@@ -140,6 +160,13 @@ mod tests {
             assert_eq!(payload[1], 8 << 3 | 0x04, "mode 8, good quality, no further frame");
             assert_eq!(payload.len(), 2 + 60);
         }
+    }
+
+    #[test]
+    fn endless_speech_lasts_as_long_as_it_must() {
+        assert!(Speech::endless(60_000).length_ms() >= 60_000);
+        assert_eq!(Speech::endless(0).frames(), 0);
+        assert_eq!(Speech::nothing().payloads().count(), 0);
     }
 
     #[test]
