@@ -129,10 +129,25 @@ fn what_is_delayed_comes_late_and_in_order() {
         assert_eq!(b.next(), Arrival::Media { trunk: to_a, datagram: Bytes::from(vec![number]) });
     }
     assert!(start.elapsed() >= delay);
+    assert_eq!(a.rest(), Vec::new());
+}
+
+#[test]
+fn what_is_held_arrives_when_the_fault_is_healed() {
+    let (_authority, a, b, to_b, to_a) = pair();
+    settle(&a, &b, to_b, to_a);
     b.trunks.fault(to_a, Fault::Delay(Duration::from_secs(3600)));
-    a.trunks.media(to_b, Bytes::from_static(b"held"));
+    for number in 0..30u8 {
+        a.trunks.media(to_b, Bytes::from(vec![number; 1000]));
+    }
+    let socket = b.trunks.shared.wire().unwrap().socket;
+    while socket.octets_held() < 30 * 1000 {
+        std::thread::yield_now();
+    }
     b.trunks.fault(to_a, Fault::Heal);
-    assert_eq!(b.next(), Arrival::Media { trunk: to_a, datagram: Bytes::from_static(b"held") });
+    for number in 0..30u8 {
+        assert_eq!(b.next(), Arrival::Media { trunk: to_a, datagram: Bytes::from(vec![number; 1000]) });
+    }
     assert_eq!(a.rest(), Vec::new());
 }
 
