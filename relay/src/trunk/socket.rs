@@ -93,6 +93,11 @@ impl FaultySocket {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn octets_held(&self) -> usize {
+        self.faults().held.iter().map(|held| held.octets.len()).sum()
+    }
+
     fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,7 +18,7 @@ use super::{
 
 /// Handshakes at once (`trunk.handshakes`); more are ignored, and dial again.
 pub const HANDSHAKES_MAX: usize = 64;
-/// With so many under way, a sender has to show first that its address is its own.
+/// With so many under way, an address has to be proven first.
 const HANDSHAKES_TRUSTED: usize = 8;
 
 /// Takes handshakes until the endpoint closes.
@@ -26,22 +26,44 @@ pub(crate) async fn welcome(shared: Arc<Shared>) {
     let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let Some(endpoint) = shared.wire().map(|wire| wire.endpoint) else { return };
     while let Some(incoming) = endpoint.accept().await {
-        let free = places.available_permits();
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let under_way = HANDSHAKES_MAX - places.available_permits();
+        let proven = incoming.remote_address_validated() || !incoming.may_retry();
+        let place = match entry(under_way, proven) {
+            Entry::Shake => Arc::clone(&places).try_acquire_owned().ok(),
+            Entry::Prove => {
+                // It may be asked, as `may_retry` said.
+                let _asked = incoming.retry();
+                continue;
+            }
+            Entry::Ignore => None,
+        };
+        let Some(place) = place else {
             shared.counters.handshakes_shed.add(1);
             incoming.ignore();
             continue;
         };
-        if HANDSHAKES_MAX - free >= HANDSHAKES_TRUSTED && !incoming.remote_address_validated() && incoming.may_retry() {
-            // It may, as was asked just now.
-            let _retried = incoming.retry();
-            continue;
-        }
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             shake(&shared, incoming).await;
             drop(place);
         });
+    }
+}
+
+/// What becomes of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    Shake,
+    /// Its sender shows first that its address is its own, which costs this system nothing to remember.
+    Prove,
+    Ignore,
+}
+
+fn entry(under_way: usize, proven: bool) -> Entry {
+    match under_way {
+        HANDSHAKES_MAX.. => Entry::Ignore,
+        HANDSHAKES_TRUSTED.. if !proven => Entry::Prove,
+        _ => Entry::Shake,
     }
 }
 
@@ -85,4 +107,19 @@ pub(crate) fn partner_of(connection: &Connection) -> Result<String, Refusal> {
         let detail = format!("their certificate names {names:?}; exactly one dNSName is needed, the system id");
         Refusal { cause: "names", detail }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_handshakes_has_two_dams() {
+        assert_eq!(entry(HANDSHAKES_TRUSTED - 1, false), Entry::Shake);
+        assert_eq!(entry(HANDSHAKES_TRUSTED, false), Entry::Prove);
+        assert_eq!(entry(HANDSHAKES_MAX - 1, false), Entry::Prove);
+        assert_eq!(entry(HANDSHAKES_MAX - 1, true), Entry::Shake);
+        assert_eq!(entry(HANDSHAKES_MAX, true), Entry::Ignore);
+        assert_eq!(entry(HANDSHAKES_MAX, false), Entry::Ignore);
+    }
 }

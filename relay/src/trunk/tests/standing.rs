@@ -129,10 +129,25 @@ fn what_is_delayed_comes_late_and_in_order() {
         assert_eq!(b.next(), Arrival::Media { trunk: to_a, datagram: Bytes::from(vec![number]) });
     }
     assert!(start.elapsed() >= delay);
+    assert_eq!(a.rest(), Vec::new());
+}
+
+#[test]
+fn what_is_held_arrives_when_the_fault_is_healed() {
+    let (_authority, a, b, to_b, to_a) = pair();
+    settle(&a, &b, to_b, to_a);
     b.trunks.fault(to_a, Fault::Delay(Duration::from_secs(3600)));
-    a.trunks.media(to_b, Bytes::from_static(b"held"));
+    for number in 0..30u8 {
+        a.trunks.media(to_b, Bytes::from(vec![number; 1000]));
+    }
+    let socket = b.trunks.shared.wire().unwrap().socket;
+    while socket.octets_held() < 30 * 1000 {
+        std::thread::yield_now();
+    }
     b.trunks.fault(to_a, Fault::Heal);
-    assert_eq!(b.next(), Arrival::Media { trunk: to_a, datagram: Bytes::from_static(b"held") });
+    for number in 0..30u8 {
+        assert_eq!(b.next(), Arrival::Media { trunk: to_a, datagram: Bytes::from(vec![number; 1000]) });
+    }
     assert_eq!(a.rest(), Vec::new());
 }
 
@@ -153,4 +168,35 @@ fn junk_disturbs_nothing() {
         }
     }
     assert_eq!((a.rest(), b.rest()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_partner_that_dials_again_has_lost_its_side() {
+    let (authority, a, b, _, to_a) = pair();
+    let again = System::start(&authority.issue("a.example", &["a.example"], 30));
+    let to_b = again.partner(&b);
+    assert_eq!((b.down().as_str(), b.up(), again.up()), ("replaced", to_a, to_b));
+    assert_eq!(a.down(), "closed by the partner: replaced");
+}
+
+#[test]
+fn a_second_connection_that_breaks_off_changes_nothing() {
+    let (authority, a, b, to_b, to_a) = pair();
+    let again = System::start(&authority.issue("a.example", &["a.example"], 30));
+    let (shared, wire) = (&again.trunks.shared, again.trunks.shared.wire().unwrap());
+    let connection = again.trunks.runtime.block_on(async {
+        let dialling = shared.dialling.clone();
+        wire.endpoint.connect_with(dialling, b.trunks.local_addr(), "b.example").unwrap().await.unwrap()
+    });
+    settle(&a, &b, to_b, to_a);
+    connection.close(0u32.into(), b"broken off");
+    let start = Instant::now();
+    while b.open_connections() > 1 {
+        settle(&a, &b, to_b, to_a);
+        assert!(start.elapsed() < Duration::from_secs(20), "the second connection stays open");
+    }
+    a.trunks.close(to_b, "over");
+    assert_eq!((a.down().as_str(), b.down().as_str()), ("over", "closed by the partner: over"));
+    assert_eq!((a.up(), b.up()), (to_b, to_a));
+    settle(&a, &b, to_b, to_a);
 }
