@@ -261,7 +261,7 @@ impl<E: Clone> System<E> {
                     let answer = self.affiliation(id).map(show);
                     self.outbox.answer(token, answer);
                 }
-                Asker::Door(token, group) => self.open_door(token, id, &group),
+                Asker::Door(token, group) => self.answer_door(token, id, &group),
                 Asker::Migration(migration) => self.affiliation_moved(&migration, id),
             }
         }
