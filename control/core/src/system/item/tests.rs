@@ -21,7 +21,7 @@ fn states() -> [(&'static str, Stands); 5] {
     ]
 }
 
-fn events() -> [(&'static str, Event<&'static str>); 10] {
+fn events() -> [(&'static str, Event<&'static str>); 11] {
     let no_call = Refused::new(Cause::NoSuchCall, "fire", "");
     [
         ("granted", Event::Granted { enter: None }),
@@ -33,6 +33,7 @@ fn events() -> [(&'static str, Event<&'static str>); 10] {
         ("entered by an earlier one", Event::Entered { number: 0, result: Ok("second") }),
         ("not entered by 1", Event::Entered { number: 1, result: Err(no_call.clone()) }),
         ("not entered by an earlier one", Event::Entered { number: 0, result: Err(no_call) }),
+        ("entered by itself", Event::Came("seat")),
         ("no longer in the call", Event::Gone),
     ]
 }
