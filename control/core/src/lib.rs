@@ -15,8 +15,11 @@ extern crate std;
 
 pub mod cause;
 pub mod ended;
+#[cfg(test)]
+mod golden;
 pub mod group;
 pub mod leg;
+pub mod release;
 pub mod system;
 pub mod user;
 

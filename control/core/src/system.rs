@@ -174,7 +174,10 @@ impl<E: Clone> System<E> {
     /// Takes what happened at `now`.
     pub fn handle(&mut self, input: Input<E>, now: Time) {
         self.now = self.now.max(now);
-        self.warm_up();
+        // Groups come first after a restart: what is given back to a client depends on them.
+        if !matches!(input, Input::Group { .. }) {
+            self.warm_up();
+        }
         self.expire();
         match input {
             Input::Ask { token, ask, entropy } => self.ask(token, ask, &entropy),

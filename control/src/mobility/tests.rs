@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use control_core::{
     group::{Group, Model},
-    system::{Enter, LegRequest, Record},
-    user::User,
+    system::{Enter, LegRequest, Record, Service, Wanted},
+    user::{Profile, User},
 };
 use relay::Relay;
 use relay_core::roster::Leg;
@@ -111,6 +111,31 @@ async fn asks_and_letters_have_a_limit() {
     let last = Arc::clone(&mobility.letters).acquire_owned().await.unwrap();
     assert_eq!(letter().unwrap_err().subject, "mobility.letters");
     drop((all_but_one, last));
+}
+
+/// The report of its leave was quicker than the one of its coming.
+#[tokio::test]
+async fn who_left_before_the_machine_heard_of_its_coming_is_not_in_the_call() {
+    let mobility = start(Arc::new(Memory));
+    let user = "sip:ana@a";
+    let profile = Profile { index: 1, partners: Vec::new(), groups: vec![GROUP.into()], n2: 8 };
+    let document = User { profiles: vec![profile], blocked: false };
+    mobility.ask(Ask::PutUser { user: user.into(), document }).await.unwrap();
+    let (service, client) = (Service::default(), String::from("radio"));
+    let authorize = Ask::Authorize { user: user.into(), client: client.clone(), profile: None, service };
+    mobility.ask(authorize).await.unwrap();
+    mobility.group(GROUP, Some(Arc::new(Group { open: true, ..Group::new(Model::Prearranged) }))).await;
+    let groups = vec![Wanted { group: GROUP.into(), resume: Vec::new() }];
+    let affiliate =
+        Ask::Affiliate { user: user.into(), client: client.clone(), groups, leg: None, expires: None, service };
+    let Answer::Affiliation { affiliation, items, .. } = mobility.ask(affiliate).await.unwrap() else { panic!() };
+    assert_eq!(items[0].result, Ok(None));
+    let came = Input::Came { user: user.into(), client, group: GROUP.into(), entered: Value::Bool(true) };
+    mobility.inbox.send(Message::Input(came)).map_err(|_| ()).unwrap();
+    let Answer::Affiliation { items, .. } = mobility.ask(Ask::Affiliation { affiliation }).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(items[0].result, Ok(None), "nobody is in a call of the group");
 }
 
 /// An engine that nobody runs, and what comes back to it.
@@ -257,4 +282,8 @@ async fn what_nobody_ordered_is_reported() {
     assert_eq!(news(), [gone]);
     entering::leave(&registry, "sip:ana@a", "radio", GROUP, false).await;
     assert_eq!(news(), [runs(false)], "the leave was ordered, the end was not");
+    let (call, _) = registry.call_to_enter(GROUP, None).unwrap();
+    registry.end(&call).await.unwrap();
+    registry.began(&call);
+    assert_eq!(news(), [runs(false), runs(true), runs(false)], "an end that was quicker is the last word");
 }

@@ -175,6 +175,8 @@ fn an_end_takes_the_client_out_and_scope_says_whose() {
     let ended = stage.delete(&format!("{}?scope=client", path(&radio)));
     assert_eq!(ended.status, 200, "{ended:?}");
     assert_eq!(participants(&stage), 2, "it is silent when it is answered");
+    let one = item(&ended, 0);
+    assert_eq!((&one["group"], &one["status"], &one["entered"]), (&json!(FIRE), &json!("de-affiliated"), &Value::Null));
     stage.get(&path(&radio)).is_problem(404, "no-such-affiliation");
     assert_eq!(stage.get(&path(&tablet)).status, 200, "the other client stays");
     let radio = affiliate(&stage, "sip:ben@a", &ben, &[FIRE]);

@@ -120,3 +120,26 @@ fn new_settings_reach_the_running_call_with_its_next_burst() {
     stage.post(&floor, json!({"action": "release"}));
     assert_eq!(granted(&stage), 7);
 }
+
+#[test]
+fn a_group_names_its_home_and_its_grace() {
+    let stage = Stage::new();
+    let path = "/v1/groups/sip%3Anew%40a";
+    let put = |body: serde_json::Value| stage.put(path, body);
+    let own = put(json!({"model": "chat", "open": true, "home": "a.example", "migration_grace_s": 3600}));
+    assert_eq!(
+        (&own.body["home"], &own.body["migration_grace_s"]),
+        (&json!(null), &json!(3600)),
+        "this system is null"
+    );
+    let started = stage.post(&format!("{path}/calls"), Client::new().body("sip:ana@a"));
+    assert_eq!(started.status, 201, "{started:?}");
+    assert_eq!(stage.delete(&started.call()).status, 204);
+    assert_eq!(put(json!({"model": "chat", "open": true, "home": "b.example"})).body["home"], "b.example");
+    // Its home decides who enters, and nobody is known there.
+    stage.post(&format!("{path}/calls"), Client::new().body("sip:ana@a")).is_problem(404, "no-such-user");
+    let long = put(json!({"model": "chat", "migration_grace_s": 3601}));
+    long.is_problem(422, "invalid-field");
+    assert_eq!(long.text("subject"), "migration_grace_s");
+    put(json!({"model": "chat", "home": ""})).is_problem(422, "invalid-field");
+}

@@ -47,6 +47,15 @@ pub(super) enum Then {
     Nothing,
     /// An `Ask` is answered.
     Answer(u64),
+    /// A de-affiliation is answered.
+    Ended {
+        /// Who asked.
+        token: u64,
+        /// Id of the affiliation that was named.
+        affiliation: String,
+        /// The groups that it was affiliated to.
+        groups: Vec<String>,
+    },
     /// A partner's letter is answered.
     Done(String, u64),
     /// A client that moves is told to its new system: its letter waits.
@@ -109,16 +118,19 @@ impl<E: Clone> System<E> {
             return self.outbox.answer(token, answer);
         };
         let key = affiliation.key.clone();
+        let ended = affiliation.items.iter().filter(|item| item.is_affiliated());
+        let groups = ended.map(|item| item.row.group.clone()).collect();
+        let then = Then::Ended { token, affiliation: id.into(), groups };
         if scope == Scope::Client {
             self.keep(&key, false);
-            return self.end_affiliation_of(&key, Then::Answer(token));
+            return self.end_affiliation_of(&key, then);
         }
         //= TS 23.280 §10.8.2.6  every client of the user
         let mut leaves = Vec::new();
         for (_, id) in self.affiliated_clients(&key.user) {
             leaves.extend(self.end_affiliation(&id, None));
         }
-        self.after_leaves(leaves, Then::Answer(token));
+        self.after_leaves(leaves, then);
     }
 
     /// Nobody has refreshed it.
@@ -215,6 +227,12 @@ impl<E: Clone> System<E> {
         match then {
             Then::Nothing => {}
             Then::Answer(token) => self.outbox.answer(token, Ok(Answer::Done)),
+            Then::Ended { token, affiliation, groups } => {
+                let item = |group| ShownItem { group, result: Ok(None), not_entered: None };
+                let items = groups.into_iter().map(item).collect();
+                let revision = self.revise();
+                self.outbox.answer(token, Ok(Answer::Affiliation { affiliation, items, revision }));
+            }
             Then::Done(to, id) => self.reply(&to, id, wire::letter::What::Done(wire::Done {})),
             Then::Quiet { key, to, id, token } => self.quiet(&key, &to, id, token),
         }
@@ -243,7 +261,7 @@ impl<E: Clone> System<E> {
                     let answer = self.affiliation(id).map(show);
                     self.outbox.answer(token, answer);
                 }
-                Asker::Door(token, group) => self.open_door(token, id, &group),
+                Asker::Door(token, group) => self.answer_door(token, id, &group),
                 Asker::Migration(migration) => self.affiliation_moved(&migration, id),
             }
         }

@@ -109,3 +109,6 @@ impl Course {
         Effect::End(end)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::{
     Answer, ClientKey, System, Wanted,
     affiliating::Wish,
     affiliations::{Asker, Then},
-    item::State,
+    item::{Item, State},
     secrets::{self, Entropy},
 };
 use crate::{Cause, Refused, group::Model};
@@ -51,6 +51,21 @@ impl<E: Clone> System<E> {
         if let Err(refused) = self.affiliate(&authorization, wish) {
             self.outbox.answer(token, Err(refused));
         }
+    }
+
+    /// A partner has said that a client may be affiliated to its group. If the group's calls are pre-arranged, entering does not
+    /// affiliate: it is undone.
+    pub(super) fn answer_door(&mut self, token: u64, id: &str, group: &str) {
+        let affiliation = self.affiliations.get(id);
+        let item = affiliation.and_then(|found| found.items.iter().find(|item| item.row.group == group));
+        let prearranged = item.and_then(|item| item.row.document.as_ref()).is_some_and(|document| document.prearranged);
+        let key = affiliation.map(|affiliation| affiliation.key.clone());
+        if let (true, Some(key)) = (prearranged && item.is_some_and(Item::is_affiliated), key) {
+            let detail = format!("{} is not affiliated to {group}, whose calls are pre-arranged", key.user);
+            let refused = Refused::new(Cause::NotAffiliated, group, detail);
+            self.review_items(&key, |row| if row.group == group { Err(refused.clone()) } else { Ok(()) });
+        }
+        self.open_door(token, id, group);
     }
 
     /// The group's home has decided about a client that wants to enter.

@@ -136,3 +136,6 @@ pub(super) fn resume(points: &[relay_core::trunk::wire::Point]) -> alloc::vec::V
     };
     points.iter().map(point).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,12 +121,16 @@ impl OriginRow {
                 Effect::Refuse(Cause::Superseded)
             }
             // A partner that has no token yet names the ticket.
-            Step::GiveUp { by, token, .. } => {
+            Step::GiveUp { by, token, generation } => {
                 let named = token == leaving.token || secrets::hash(&[token]) == leaving.ticket;
                 if by == leaving.to && named {
                     return self.give_back(leaving);
                 }
-                Effect::Nothing
+                // Whoever serves it until now does so no longer.
+                match leaving.was.take_if(|was| by == was.system && generation == was.generation) {
+                    Some(was) => Effect::Cleared(was),
+                    None => Effect::Nothing,
+                }
             }
             Step::Late => return self.give_back(leaving),
             // The client has decided: what was saved is its own matter now.
@@ -157,3 +161,6 @@ impl OriginRow {
         Effect::Committed { generation, before }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,8 +68,8 @@ impl Stored<'_> {
 }
 
 impl<E: Clone> System<E> {
-    /// The system that wrote these rows, `(table, key, value)`, after a restart. Times begin anew with the first input. A migration to
-    /// this system that was under way is rolled back, and what a client was leaving for is given back to it.
+    /// The system that wrote these rows, `(table, key, value)`, after a restart. Hand in every group as `Input::Group` first: with the
+    /// first other input, a `Timer` for example, times begin anew and what was half done is undone. A migration to this system that was under way is rolled back, and what a client was leaving for is given back to it.
     ///
     /// # Errors
     /// A row that cannot be read.

@@ -3,4 +3,8 @@
 mod alone;
 mod asks;
 mod moves;
+mod partners;
+mod random;
+mod refusals;
+mod rollback;
 mod world;

@@ -82,9 +82,16 @@ impl World {
         }
     }
 
-    pub(super) fn deaffiliate(&mut self, at: &str, affiliation: &str, scope: Scope) {
-        let answer = self.ask(at, Ask::Deaffiliate { affiliation: affiliation.into(), scope });
-        assert_eq!(answer, Ok(Answer::Done));
+    /// Ends an affiliation; one that has ended already has nothing to show.
+    pub(super) fn deaffiliate(&mut self, at: &str, id: &str, scope: Scope) {
+        let stands = self.ask(at, Ask::Affiliation { affiliation: id.into() }).is_ok();
+        match self.ask(at, Ask::Deaffiliate { affiliation: id.into(), scope }) {
+            Ok(Answer::Affiliation { affiliation, items, .. }) => {
+                assert!(stands && affiliation == id);
+                assert!(items.iter().all(|item| item.result == Ok(None)), "{items:?}");
+            }
+            answer => assert_eq!((stands, answer), (false, Ok(Answer::Done))),
+        }
     }
 
     pub(super) fn migrate_ask(user: &str, client: &str, from: &str, ticket: Option<&str>, groups: &[&str]) -> Ask {
