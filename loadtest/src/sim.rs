@@ -277,6 +277,10 @@ impl<'a> Run<'a> {
                     let how = "the call or a leg ended in the middle of the scenario".into();
                     self.failure.get_or_insert(Failure::Refused { what: "to go on".into(), how });
                 }
+                output => {
+                    let how = format!("a call without trunks says {output:?}");
+                    self.failure.get_or_insert(Failure::Refused { what: "to go on".into(), how });
+                }
             }
         }
     }

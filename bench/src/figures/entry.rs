@@ -96,7 +96,7 @@ fn stamped() -> UdpSocket {
 /// Enters, takes the unpaced part, leaves. Nanoseconds from before the publication to its last datagram.
 fn enter_once(stage: &Stage, runtime: &tokio::runtime::Runtime, newcomer: &UdpSocket) -> u64 {
     let address = newcomer.local_addr().expect("an address");
-    let who: Participant = participant("sip:late@bench", address, stage.call.assign_ssrc().unwrap());
+    let who: Participant = participant("sip:late@bench", address, stage.call.assign_ssrc().expect("a free SSRC"));
     let begin = raw::wall_ns();
     let entered = runtime.block_on(stage.call.enter(who)).expect("the owner answers");
     let unpaced = entered.facts.media.first().map_or(0, |media| media.sequence + 1 - media.resumed_from.unwrap_or(0));

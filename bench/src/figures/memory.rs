@@ -20,7 +20,7 @@ pub(super) fn measure() -> Vec<Row> {
     let enter = |range: std::ops::Range<usize>| {
         for number in range {
             let user = format!("sip:user-{number}@system.example");
-            let mut who = participant(&user, addresses[number], call.assign_ssrc().unwrap());
+            let mut who = participant(&user, addresses[number], call.assign_ssrc().expect("a free SSRC"));
             let floor = Some((addresses[number].ip(), 4002).into());
             who.leg = roster::Leg { rtp: addresses[number], floor }.into();
             runtime.block_on(call.enter(who)).expect("a participant enters");

@@ -46,11 +46,11 @@ impl Stage {
         let (relay, _) = Relay::start(config).expect("the relay starts");
         let call = relay.open_call(Arc::from("bench"), settings).expect("a call");
         let talker = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let ssrc = call.assign_ssrc().unwrap();
+        let ssrc = call.assign_ssrc().expect("a free SSRC");
         let own = participant("sip:talker@bench", talker.local_addr().expect("an address"), ssrc);
         let own = call.enter(own).await.expect("the talker enters");
         for (number, address) in raw::targets(PARTICIPANTS, &sinks.ports()).into_iter().enumerate() {
-            let who = participant(&format!("sip:{number}@bench"), address, call.assign_ssrc().unwrap());
+            let who = participant(&format!("sip:{number}@bench"), address, call.assign_ssrc().expect("a free SSRC"));
             call.enter(who).await.expect("a participant enters");
         }
         call.floor(own.slot, own.entry, FloorAction::Request { priority: 0 }).await.expect("the floor is granted");

@@ -335,7 +335,8 @@ mod tests {
     fn idle(floor_ssrc: u32) -> Vec<u8> {
         let message = Message::Idle { message_sequence_number: 1, indicator: None };
         let mut bytes = vec![0; SIZE_MAX];
-        let length = Packet { ssrc: Ssrc(floor_ssrc), acknowledge: true, message }.write(&mut bytes).unwrap();
+        let length =
+            Packet { ssrc: Ssrc(floor_ssrc), acknowledge: true, message, track_info: None }.write(&mut bytes).unwrap();
         bytes.truncate(length);
         bytes
     }

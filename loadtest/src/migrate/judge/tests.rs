@@ -42,7 +42,7 @@ fn truth() -> Truth {
 
 fn message(message: Message<'_>, ms: u32) -> Heard {
     let mut bytes = vec![0; SIZE_MAX];
-    let length = Packet { ssrc: Ssrc(1), acknowledge: true, message }.write(&mut bytes).unwrap();
+    let length = Packet { ssrc: Ssrc(1), acknowledge: true, message, track_info: None }.write(&mut bytes).unwrap();
     bytes.truncate(length);
     Heard { at: at(ms), channel: Channel::Floor, bytes }
 }
