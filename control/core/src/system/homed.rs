@@ -189,18 +189,12 @@ impl<E: Clone> System<E> {
         })
     }
 
-    /// After a trunk was down: what the partner may have missed.
+    /// After a trunk was down: calls that began meanwhile. What else the partner missed it learns by asking again.
     pub(super) fn remind(&mut self, system: &str) {
-        let groups: BTreeSet<String> =
-            self.homed.keys().filter(|key| key.system == system).map(|key| key.group.clone()).collect();
+        let of_system = self.homed.keys().filter(|key| key.system == system && self.running.contains(&key.group));
+        let groups: BTreeSet<String> = of_system.map(|key| key.group.clone()).collect();
         for group in groups {
-            let Some(entry) = self.groups.get(&group) else { continue };
-            let (document, enabled) = (Some(documents::tell(&entry.document)), entry.document.enabled);
-            let changed = wire::GroupChanged { group: group.clone(), document, enabled };
-            self.tell(system, wire::letter::What::GroupChanged(changed));
-            if self.running.contains(&group) {
-                self.tell(system, wire::letter::What::CallStarted(wire::CallStarted { group }));
-            }
+            self.tell(system, wire::letter::What::CallStarted(wire::CallStarted { group }));
         }
     }
 }

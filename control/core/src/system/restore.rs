@@ -10,7 +10,7 @@ use prost::Message;
 use relay_core::Millis;
 
 use super::{
-    ClientKey, Phase, System,
+    ClientKey, Output, Phase, System,
     affiliations::Affiliation,
     alarms::Alarm,
     authorizations::{KEPT_MS, TICKET_MS, TICKET_REMEMBERED_MS},
@@ -161,6 +161,10 @@ impl<E: Clone> System<E> {
     pub(super) fn warm_up(&mut self) {
         if !core::mem::take(&mut self.cold) {
             return;
+        }
+        for (system, entry) in &self.partners {
+            let partner = Some(entry.document.clone());
+            self.outbox.now(Output::Partner { system: system.clone(), partner });
         }
         self.restore_times();
         self.finish_migrations();
