@@ -167,6 +167,10 @@ impl Talker {
         let home = field.groups[group].home;
         let body = json!({"user": user, "client": CLIENT, "profile": super::field::PROFILE});
         refused("a talker its authorization", field.api(home).post("/v1/authorizations", &body).await)?;
+        // Without a leg: it starts the call by itself.
+        let groups = json!([{"group": field.groups[group].id}]);
+        let body = json!({"user": user, "client": CLIENT, "groups": groups, "expires_s": super::field::EXPIRES_S});
+        refused("a talker its affiliation", field.api(home).post("/v1/affiliations", &body).await)?;
         let who = Who {
             user: user.as_str().into(),
             name: CLIENT.into(),

@@ -131,6 +131,18 @@ impl<E: Clone> System<E> {
         }
     }
 
+    /// After a trunk was down: the home may have changed its mind about any client.
+    pub(super) fn ask_again(&mut self, home: &str) {
+        for (key, id) in self.affiliated.clone() {
+            let Some(affiliation) = self.affiliations.get(&id) else { continue };
+            let items = affiliation.items.iter().filter(|item| item.row.home == home && item.is_affiliated());
+            let groups: Vec<String> = items.map(|item| item.row.group.clone()).collect();
+            if let Some(authorization) = self.authorization_of(&key).cloned() {
+                self.ask_home(home, &authorization, &id, &groups);
+            }
+        }
+    }
+
     /// A partner's group has another document, or none: every client is asked for anew.
     pub(super) fn group_changed_at(&mut self, from: &str, changed: &wire::GroupChanged) {
         let group = &changed.group;

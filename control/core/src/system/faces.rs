@@ -63,9 +63,9 @@ impl<E: Clone> System<E> {
             let Some(migration) = self.migrations.get_mut(&id) else { continue };
             let committed = self.authorizations.contains_key(&migration.row.authorization);
             let end = if committed { Phase::Done } else { Phase::RolledBack };
-            migration.end_with_crash(end, &self.name);
             let row = migration.row.clone();
-            self.outbox.put(rows::MIGRATIONS, super::new::to_key(&id), &row);
+            migration.end_with_crash(end, &self.name);
+            self.outbox.put(rows::MIGRATIONS, super::new::to_key(&id), &migration.row);
             if !committed && !row.homeward {
                 self.give_back(&row, Cause::HomeUnreachable.code());
             }
@@ -77,6 +77,7 @@ impl super::new::Migration {
     fn end_with_crash(&mut self, end: Phase, system: &str) {
         self.course = super::course::Course::ended(end);
         self.row.end = end as u32;
+        self.row.token.clear();
         if end == Phase::RolledBack {
             let refused = Refused::new(Cause::HomeUnreachable, system, format!("{system} was restarted"));
             self.row.cause = refused.cause.code().into();

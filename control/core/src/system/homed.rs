@@ -87,15 +87,22 @@ impl<E: Clone> System<E> {
         let (document, standing) = self.own_group(group, &request.user)?;
         let (user, client) = (request.user.clone(), request.client.clone());
         let key = HomedKey { group: group.into(), user, client, system: from.into() };
-        let of_partner = self.homed.keys().filter(|key| key.system == from).count();
-        if !self.homed.contains_key(&key) && of_partner >= PARTNER_AFFILIATIONS_MAX {
+        // Counting is for the rare case that all partners together could reach one's limit.
+        let of_partner = |system: &Self| system.homed.keys().filter(|key| key.system == from).count();
+        if !self.homed.contains_key(&key)
+            && self.homed.len() >= PARTNER_AFFILIATIONS_MAX
+            && of_partner(self) >= PARTNER_AFFILIATIONS_MAX
+        {
             let detail = format!("{PARTNER_AFFILIATIONS_MAX} affiliations of clients of {from} are stored");
             return Err(Refused::new(Cause::LimitReached, "partner.affiliations", detail));
         }
         // The same client was served elsewhere before: one system serves it at a time.
-        self.drop_homed(|other, _| {
-            other.group == group && other.user == key.user && other.client == key.client && other.system != from
-        });
+        let elsewhere = |other: &HomedKey| {
+            (&other.group, &other.user, &other.client) == (&key.group, &key.user, &key.client) && other.system != from
+        };
+        if self.homed_to(group).any(|(other, _)| elsewhere(other)) {
+            self.drop_homed(|other, _| elsewhere(other));
+        }
         self.outbox.put(rows::AFFILIATIONS, key.write(), &HomedRow { generation: request.generation });
         self.homed.insert(key, request.generation);
         Ok(wire::AffiliationItem {
@@ -125,6 +132,9 @@ impl<E: Clone> System<E> {
                 return Err(Refused::new(Cause::GroupNotInProfile, group, detail));
             }
             return Ok(());
+        }
+        if self.authorization_of(&key).is_some() {
+            return superseded("it is served here");
         }
         let domain = request.user.rsplit_once('@').map_or("", |(_, domain)| domain);
         let of_another = domain == self.name || (domain != from && self.partners.contains_key(domain));
@@ -179,18 +189,12 @@ impl<E: Clone> System<E> {
         })
     }
 
-    /// After a trunk was down: what the partner may have missed.
+    /// After a trunk was down: calls that began meanwhile. What else the partner missed it learns by asking again.
     pub(super) fn remind(&mut self, system: &str) {
-        let groups: BTreeSet<String> =
-            self.homed.keys().filter(|key| key.system == system).map(|key| key.group.clone()).collect();
+        let of_system = self.homed.keys().filter(|key| key.system == system && self.running.contains(&key.group));
+        let groups: BTreeSet<String> = of_system.map(|key| key.group.clone()).collect();
         for group in groups {
-            let Some(entry) = self.groups.get(&group) else { continue };
-            let (document, enabled) = (Some(documents::tell(&entry.document)), entry.document.enabled);
-            let changed = wire::GroupChanged { group: group.clone(), document, enabled };
-            self.tell(system, wire::letter::What::GroupChanged(changed));
-            if self.running.contains(&group) {
-                self.tell(system, wire::letter::What::CallStarted(wire::CallStarted { group }));
-            }
+            self.tell(system, wire::letter::What::CallStarted(wire::CallStarted { group }));
         }
     }
 }

@@ -246,6 +246,8 @@ impl<E: Clone> System<E> {
         let Some(migration) = self.migrations.get_mut(id) else { return };
         let (key, row) = (migration.key(), &mut migration.row);
         row.end = end as u32;
+        // As secret as the ticket was, and of no use any more.
+        row.token = Vec::new();
         if let Some(refused) = &migration.refused {
             row.cause = refused.cause.code().into();
             row.detail = refused.detail.clone();

@@ -89,6 +89,7 @@ impl<E: Clone> System<E> {
     pub(super) fn set_trunk(&mut self, system: &str, up: bool) {
         if up && self.up.insert(system.to_string()) {
             self.repeat_owed(system);
+            self.ask_again(system);
             self.remind(system);
         }
         if !up && self.up.remove(system) {

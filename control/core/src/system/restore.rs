@@ -163,7 +163,8 @@ impl<E: Clone> System<E> {
             return;
         }
         for (system, entry) in &self.partners {
-            self.outbox.now(Output::Partner { system: system.clone(), partner: Some(entry.document.clone()) });
+            let partner = Some(entry.document.clone());
+            self.outbox.now(Output::Partner { system: system.clone(), partner });
         }
         self.restore_times();
         self.finish_migrations();

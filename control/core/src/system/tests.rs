@@ -2,6 +2,7 @@
 
 mod alone;
 mod asks;
+mod limits;
 mod moves;
 mod partners;
 mod random;

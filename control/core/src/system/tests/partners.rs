@@ -97,3 +97,23 @@ fn a_partners_call_that_begins_during_a_cut_is_entered_when_the_trunk_is_back() 
     world.pass(Millis(100));
     assert_eq!(world.in_call(AMBU, ANA, "radio"), [A]);
 }
+
+#[test]
+fn a_member_that_the_home_removes_during_a_cut_leaves_when_the_trunk_is_back() {
+    let (mut world, _) = world();
+    world.trunk(false);
+    world.put_group(B, AMBU, group(Model::Prearranged, &[]));
+    world.pass(Millis(1_000));
+    assert_eq!(world.in_call(AMBU, ANA, "radio"), [A], "A does not know yet");
+    world.trunk(true);
+    world.pass(Millis(100));
+    assert!(world.serving(AMBU, ANA, "radio").is_empty() && world.in_call(AMBU, ANA, "radio").is_empty());
+}
+
+#[test]
+fn after_a_restart_the_media_plane_learns_its_partners_again() {
+    let (mut world, _) = world();
+    world.node(A).partners.clear();
+    world.crash(A);
+    assert_eq!(world.nodes[A].partners, [String::from(B)]);
+}

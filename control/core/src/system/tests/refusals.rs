@@ -229,3 +229,73 @@ fn a_partner_affiliates_a_migrated_client_only_to_what_its_profile_lists() {
     };
     assert!(matches!(world.ask(A, announce(CHAT)), Ok(Answer::MayEnter { home: None, .. })));
 }
+
+#[test]
+fn a_generation_that_counts_no_longer_moves_nothing() {
+    use wire::letter::What;
+    let (mut world, ticket) = world();
+    world.migrate(B, A, Some(&ticket), &[FIRE]);
+    world.pass(Millis(500));
+    let (user, client) = (String::from(ANA), String::from("radio"));
+    let affiliate = |generation| wire::AffiliationRequest {
+        user: user.clone(),
+        partner_user: "sip:x@b.example".into(),
+        client: client.clone(),
+        generation,
+        groups: [FIRE.into()].into(),
+    };
+    let old = [
+        (B, A, What::Affiliate(affiliate(0))),
+        (B, A, What::Affiliate(affiliate(2))),
+        (
+            B,
+            A,
+            What::Deaffiliate(wire::DeaffiliationRequest {
+                user: user.clone(),
+                client: client.clone(),
+                generation: 0,
+                groups: [].into(),
+                all_clients: false,
+            }),
+        ),
+        (
+            B,
+            A,
+            What::GiveUp(wire::GiveUp {
+                user: user.clone(),
+                client: client.clone(),
+                generation: 2,
+                migration: [].into(),
+                cause: String::new(),
+            }),
+        ),
+        (A, B, What::Superseded(wire::Superseded { user: user.clone(), client: client.clone(), generation: 0 })),
+    ];
+    for (from, to, what) in old {
+        world.give(to, Input::Letter { from: from.into(), letter: wire::Letter { id: 9, what: Some(what) } });
+        world.pass(Millis(200));
+        assert_eq!(world.serving(FIRE, ANA, "radio"), [B]);
+        let announce =
+            Ask::MayAnnounce { system: B.into(), group: FIRE.into(), user: user.clone(), client: client.clone() };
+        assert!(world.ask(A, announce).is_ok());
+    }
+    assert_eq!(world.audited(A, "affiliation-refused"), [Some("identity-superseded"); 2]);
+}
+
+#[test]
+fn a_system_that_serves_a_client_does_not_hear_of_it_from_its_old_one() {
+    let (mut world, ticket) = world();
+    world.migrate(B, A, Some(&ticket), &[super::moves::AMBU]);
+    world.pass(Millis(500));
+    let request = wire::AffiliationRequest {
+        user: ANA.into(),
+        partner_user: String::new(),
+        client: "radio".into(),
+        generation: 0,
+        groups: [super::moves::AMBU.into()].into(),
+    };
+    let letter = wire::Letter { id: 9, what: Some(wire::letter::What::Affiliate(request)) };
+    world.give(B, Input::Letter { from: A.into(), letter });
+    assert_eq!(world.audited(B, "affiliation-refused"), [Some("identity-superseded")]);
+    assert_eq!(world.in_call(super::moves::AMBU, ANA, "radio"), [B]);
+}

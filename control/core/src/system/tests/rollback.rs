@@ -162,6 +162,39 @@ fn a_client_may_come_home_although_the_new_system_died() {
     assert_eq!(world.serving(FIRE, ANA, "radio"), [A]);
 }
 
+#[test]
+fn what_a_partner_has_to_know_survives_a_crash() {
+    let (mut world, ticket) = world();
+    world.migrate(B, A, Some(&ticket), &[FIRE]);
+    world.pass(Millis(1_000));
+    world.trunk(false);
+    world.authorize(A, ANA, "radio");
+    world.crash(A);
+    assert_eq!(world.serving(FIRE, ANA, "radio"), [B]);
+    world.trunk(true);
+    world.pass(Millis(100));
+    assert!(world.serving(FIRE, ANA, "radio").is_empty());
+}
+
+#[test]
+fn what_a_client_left_by_itself_comes_back_with_the_migration_that_follows_and_not_without() {
+    for (pause, moves, back) in [(100, true, true), (9_900, true, true), (10_100, true, false), (100, false, false)] {
+        let (mut world, _) = world();
+        let (authorization, tickets) = world.authorize(A, ANA, "radio");
+        let (affiliation, _) = world.affiliate(A, ANA, "radio", &[FIRE]);
+        world.deaffiliate(A, &affiliation, super::super::Scope::Client);
+        world.ask(A, super::super::Ask::Deauthorize { authorization }).expect("it is its own");
+        world.pass(Millis(pause));
+        world.lose = |what| matches!(what, What::Authorize(_));
+        if moves {
+            world.migrate(B, A, Some(&tickets[B]), &[FIRE]);
+        }
+        world.pass(Millis(20_000));
+        assert_eq!(world.in_call(FIRE, ANA, "radio") == [A], back, "after {pause} ms, migration: {moves}");
+        assert_eq!(world.authorized(A, ANA, "radio"), back);
+    }
+}
+
 /// What breaks, and for how long.
 type Break = (&'static str, fn(&mut World));
 

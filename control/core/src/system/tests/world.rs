@@ -36,6 +36,7 @@ pub(super) struct Node {
     pub(super) answers: BTreeMap<u64, Result<Answer<Shown>, Refused>>,
     pub(super) audit: Vec<Audit>,
     pub(super) moving: Vec<(String, bool)>,
+    pub(super) partners: Vec<String>,
     tokens: u64,
     wake: Option<Time>,
     /// Every write stays undone.
@@ -55,6 +56,7 @@ impl Node {
             answers: BTreeMap::new(),
             audit: Vec::new(),
             moving: Vec::new(),
+            partners: Vec::new(),
             tokens: 0,
             wake: None,
             stuck: false,
@@ -142,7 +144,11 @@ impl World {
                     self.give_now(at, Input::Left { number, resume });
                 }
                 Output::Audit(line) => node.audit.push(line),
-                Output::Changed { .. } | Output::Partner { .. } => {}
+                Output::Partner { system, partner } => {
+                    node.partners.retain(|known| *known != system);
+                    node.partners.extend(partner.map(|_| system));
+                }
+                Output::Changed { .. } => {}
             }
         }
     }
@@ -230,6 +236,7 @@ impl World {
         for (group, document) in groups {
             self.give(at, Input::Group { group, document: Some(document) });
         }
+        self.give(at, Input::Timer);
         if was_up {
             self.trunk(true);
         }
