@@ -81,7 +81,8 @@ impl Follower {
             }
             TrunkEvent::Letter { system, letter } => {
                 if let Err(refused) = mobility.letter(&system, *letter) {
-                    tracing::warn!("a letter of {system} is dropped: {}", refused.detail);
+                    // The partner waits for an answer that does not come: both sides begin anew.
+                    registry.relay.end_trunk(&system, "slow", &refused.detail);
                 }
             }
             TrunkEvent::Subscribe(subscription) => {

@@ -164,13 +164,14 @@ impl Exchange {
         let Some(spanning) = self.spanning.get() else { return Err(PartnerError::NoTrunks) };
         let mut lines = self.lines();
         let trunk = spanning.trunks.put_partner(system, address)?;
-        lines.entry(trunk).or_insert_with(|| Line {
+        let line = lines.entry(trunk).or_insert_with(|| Line {
             system: Arc::from(system),
             link: Link::new(&spanning.system, system, spanning.incarnation, limits),
             ready: false,
             heard: Time::ZERO,
             calls: BTreeSet::new(),
         });
+        line.link.limit(limits);
         Ok(trunk)
     }
 
@@ -184,6 +185,13 @@ impl Exchange {
         for trunk in gone {
             self.down(trunk);
             self.lines().remove(&trunk);
+        }
+    }
+
+    /// Ends the trunk to a partner; it begins anew.
+    pub(crate) fn end(&self, system: &str, cause: &'static str, detail: String) {
+        if let Some(trunk) = self.trunk_to(system) {
+            self.link(trunk, Input::End { cause, detail });
         }
     }
 
