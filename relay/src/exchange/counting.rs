@@ -29,10 +29,9 @@ const REFUSED: [Row; 9] = [
 
 impl Exchange {
     pub(crate) fn metrics(&self) -> Vec<Metric> {
-        let Some(trunks) = self.trunks() else { return Vec::new() };
         let counter = |name, help, value: u64| Metric { name, help, labels: Vec::new(), value: value as f64 };
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let mut all = trunks.counters();
+        let mut all = self.trunks().map(Trunks::counters).unwrap_or_default();
         let shed = "Packets of trunks for which a worker's queue was full.";
         all.push(counter("trunk_packets_shed_total", shed, read(&self.counters.packets_shed)));
         let refused = "Packets of trunks for no call that the partner may use, or beyond its quota.";

@@ -11,6 +11,7 @@ use crate::{
         message::{Indicator, Message, Packet, Track},
         non_controlling::{self, FromHome, ToHome},
     },
+    retention::Kept,
     rtp,
     trunk::{
         Range,
@@ -155,7 +156,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         uplink.home_flow = Some(subscribed.home_flow);
         uplink.generation = subscribed.generation;
         // What our talkers said while nobody could hear it at home stays here.
-        uplink.next = end;
+        let (kept, next) = (&self.kept, core::mem::replace(&mut uplink.next, end));
+        let own = |row: &Kept| range.is_some_and(|range| range.contains(row.ssrc));
+        self.counters.unheard += kept.from(next).filter(|(_, row)| own(row)).count() as u64;
         let snapshot = subscribed.snapshot.clone().unwrap_or_default();
         let finished = snapshot.bursts.iter().filter(|burst| !burst.running && burst.last > 0);
         uplink.ends = finished.map(|burst| (Ssrc(burst.ssrc), burst.last - 1)).collect();
