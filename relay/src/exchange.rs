@@ -73,6 +73,8 @@ struct Line {
     system: Arc<str>,
     link: Link,
     ready: bool,
+    /// Its round trip is longer than what timers make up for.
+    slow: bool,
     /// When its calls were told last that their home lives.
     heard: Time,
     /// The calls that use it, by our number.
@@ -86,6 +88,8 @@ pub(crate) struct Counters {
     pub(crate) packets_shed: AtomicU64,
     /// Packets for no call that the partner may use, or beyond its quota.
     pub(crate) packets_refused: AtomicU64,
+    /// Times that a round trip became longer than what timers make up for.
+    pub(crate) slow_trunks: AtomicU64,
     /// Events that control did not take: the trunk was closed.
     pub(crate) events_shed: AtomicU64,
 }
@@ -168,6 +172,7 @@ impl Exchange {
             system: Arc::from(system),
             link: Link::new(&spanning.system, system, spanning.incarnation, limits),
             ready: false,
+            slow: false,
             heard: Time::ZERO,
             calls: BTreeSet::new(),
         });

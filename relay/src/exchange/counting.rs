@@ -38,6 +38,8 @@ impl Exchange {
         all.push(counter("trunk_packets_refused_total", refused, read(&self.counters.packets_refused)));
         let events = "Trunk events that control did not take; their trunk began anew.";
         all.push(counter("trunk_events_shed_total", events, read(&self.counters.events_shed)));
+        let slow = "Times that a trunk's round trip became longer than what timers make up for.";
+        all.push(counter("trunk_round_trip_exceeded_total", slow, read(&self.counters.slow_trunks)));
         let lines = self.lines();
         let up = lines.values().filter(|line| line.ready).count();
         all.push(counter("trunks_up", "Trunks that can be used.", up as u64));
