@@ -40,6 +40,8 @@ pub(super) struct Uplink {
     range: Option<Range>,
     /// Who talks elsewhere.
     pub(super) elsewhere: Option<(Arc<str>, Ssrc)>,
+    /// When the floor came into the state that the home tells first, and when we heard of it.
+    pub(super) floor_since: Option<(Time, Option<Time>)>,
     /// The first packet that was not looked at for sending it up.
     next: Order,
     filling: Option<Filling>,
@@ -71,6 +73,7 @@ impl Uplink {
             generation: 0,
             range: None,
             elsewhere: None,
+            floor_since: None,
             next: Order(0),
             filling: None,
             ends: Vec::new(),
@@ -160,6 +163,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let own = |row: &Kept| range.is_some_and(|range| range.contains(row.ssrc));
         self.counters.unheard += kept.from(next).filter(|(_, row)| own(row)).count() as u64;
         let snapshot = subscribed.snapshot.clone().unwrap_or_default();
+        uplink.floor_since = Some((now - Millis(snapshot.floor_since), None));
         let finished = snapshot.bursts.iter().filter(|burst| !burst.running && burst.last > 0);
         uplink.ends = finished.map(|burst| (Ssrc(burst.ssrc), burst.last - 1)).collect();
         uplink.filling = Some(Filling {
@@ -257,7 +261,13 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 return;
             }
         };
+        let tells_all = matches!(says, FromHome::Taken { .. } | FromHome::Idle);
         self.arbiter.home_says(says, self.now);
+        if let Some((_, heard @ None)) = self.uplink.as_mut().and_then(|uplink| uplink.floor_since.as_mut())
+            && tells_all
+        {
+            *heard = Some(self.arbiter.since());
+        }
         self.settle();
     }
 
