@@ -7,7 +7,6 @@ use super::{Call, Seat, alarm::Alarm, telling::Note, work::Work};
 use crate::{
     Millis, Order, Slot, Time,
     floor::{
-        cause::DenyCause,
         general::{self, State},
         participant,
     },
@@ -29,7 +28,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.announce(slot);
         let before = self.outbox.len();
         self.set_up_or_ask(slot, implicit);
-        self.welcome(slot, before, implicit);
+        self.welcome(slot, before);
         if self.is_behind(slot) {
             // Its partner serves it: the trunk brought floor and media when the partner subscribed.
             self.counters.entered += 1;
@@ -63,6 +62,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             sent: old.sent,
             overtaken: old.overtaken,
             has_asked: old.has_asked,
+            asks_implicitly: old.asks_implicitly,
             extra: old.extra,
             ..self.newcomer_seat(entry, who)
         };
@@ -127,13 +127,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     /// The state of the floor goes before everything else that is said to the newcomer, unless it has the floor itself.
-    fn welcome(&mut self, slot: Slot, before: usize, implicit: bool) {
-        if implicit {
-            // TS 24.380 §6.3.5.2.2: an implicit request that cannot be granted or queued is answered by Floor Taken alone.
-            self.outbox.retain(|work| {
-                !matches!(work, Work::Note(to, Note::Deny(DenyCause::AnotherClientHasPermission)) if *to == slot)
-            });
-        }
+    fn welcome(&mut self, slot: Slot, before: usize) {
         if self.arbiter.holder() != Some(slot) {
             self.outbox.insert(before.min(self.outbox.len()), Work::Tell(slot));
         }
@@ -179,6 +173,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             sent: 0,
             overtaken: 0,
             has_asked: false,
+            asks_implicitly: who.implicit_floor_request,
             extra: Millis(0),
             who,
         }
