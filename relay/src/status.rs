@@ -74,7 +74,7 @@ impl Snapshot {
         });
         Snapshot {
             state,
-            talker: (talker != 0).then(|| Slot(talker as u32 - 1)),
+            talker: talker.checked_sub(1).map(|slot| Slot(slot as u32)),
             private: floor & PRIVATE != 0,
             since: Time::from_micros(since),
             queue_length: queue_length as u32,
@@ -103,6 +103,16 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who talks in another system has the last of all slots.
+    #[test]
+    fn every_slot_can_talk() {
+        let (mut words, reader) = StatusWords::new();
+        for slot in [Slot(0), Slot(1), Slot(u32::MAX)] {
+            words.publish(&Snapshot { talker: Some(slot), ..Snapshot::default() });
+            assert_eq!(Snapshot::read(&reader).talker, Some(slot));
+        }
+    }
 
     #[test]
     fn what_is_published_is_read() {

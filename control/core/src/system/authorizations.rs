@@ -129,7 +129,7 @@ impl<E: Clone> System<E> {
                 client: key.client,
                 generation: authorization.generation,
                 migration: Vec::new(),
-                cause: String::new(),
+                cause: "de-authorized".into(),
             };
             self.owe(&authorization.system, wire::letter::What::GiveUp(give_up), Purpose::Owed);
         } else {

@@ -3,7 +3,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use relay_core::{Millis, Time, trunk::wire};
+use relay_core::{
+    Millis, Time,
+    trunk::{frame::SECRET_OCTETS_MAX, wire},
+};
 
 use super::{
     Answer, ClientKey, LegRequest, MigrationAnswer, Phase, PhaseResult, System, Wanted,
@@ -133,6 +136,10 @@ impl<E: Clone> System<E> {
         }
         if homeward {
             return self.profile(user, asked.profile).map(|_| ());
+        }
+        if asked.ticket.as_deref().is_some_and(|ticket| secrets::bytes(ticket).len() > SECRET_OCTETS_MAX) {
+            let detail = format!("a ticket has at most {SECRET_OCTETS_MAX} octets, in hexadecimal digits");
+            return Err(Refused::new(Cause::TicketUnknown, "ticket", detail));
         }
         let most = self.partner(&asked.from)?.document.migrated_users_max as usize;
         self.reachable(&asked.from)?;

@@ -37,6 +37,7 @@ fn mig_19_a_ticket_is_this_clients_for_this_system_once_and_for_an_hour() {
     let (mut world, ticket) = world();
     assert_eq!(refused(&mut world, None), "ticket-missing");
     assert_eq!(refused(&mut world, Some("nonsense")), "ticket-unknown");
+    assert_eq!(refused(&mut world, Some(&"ab".repeat(64))), "ticket-unknown", "the longest that a trunk takes");
     assert_eq!(refused(&mut world, Some(&"ab".repeat(32))), "ticket-unknown");
     world.put_partner(A, C);
     world.put_user(A, ANA, &[FIRE, CHAT], &[B, C], 8);
@@ -100,6 +101,8 @@ fn a_migration_is_refused_at_the_door() {
         world.ask(B, ask).expect_err("it is refused").cause.code()
     };
     assert_eq!(code(&mut world, ANA, C), "no-such-partner");
+    let longer = World::migrate_ask(ANA, "radio", A, Some(&"ab".repeat(65)), &[FIRE]);
+    assert_eq!(world.ask(B, longer).expect_err("no trunk takes it").cause.code(), "ticket-unknown");
     world.trunk(false);
     assert_eq!(code(&mut world, ANA, A), "home-unreachable");
     world.trunk(true);

@@ -118,6 +118,7 @@ impl World {
                 }
                 Output::Letter { to, letter } => {
                     let what = letter.what.as_ref().expect("a letter says something");
+                    relay_core::trunk::frame::bytes(&letter).expect("a trunk takes it");
                     if up && !lose(what) && self.nodes.contains_key(&to) {
                         self.letters.push_back((now + DELAY, at.into(), to, letter));
                     }

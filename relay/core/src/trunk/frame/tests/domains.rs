@@ -125,6 +125,8 @@ fn letters_have_both_sides() {
     letter_edge("leave.ticket", 64, 65, |octets| {
         What::Leave(wire::Leave { ticket: vec![1; octets], user: "u".into(), client: "c".into() })
     });
+    let unasked = What::Leave(wire::Leave { user: "u".into(), client: "c".into(), ..Default::default() });
+    assert_eq!(Letter { id: 1, what: Some(unasked) }.check(), Ok(()), "the rules say what they think of it");
     letter_edge("left.migration", 1, 0, |octets| What::Left(wire::Left { migration: vec![1; octets] }));
     letter_edge("affiliate.groups", 256, 257, |count| {
         let (user, client, groups) = ("u".into(), "c".into(), vec!["g".into(); count]);
