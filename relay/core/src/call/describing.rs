@@ -71,7 +71,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             State::PendingRevoke { holder, .. } => (FloorState::PendingRevoke, Some(holder)),
             State::StartStop | State::Idle | State::Releasing => (FloorState::Idle, None),
         };
-        (state, talker, self.arbiter.since())
+        let since = self.arbiter.since();
+        let really = self.uplink.as_ref().and_then(|uplink| uplink.really_since);
+        (state, talker, really.filter(|really| really.0 == since).map_or(since, |really| really.1))
     }
 
     /// Whether the talker's identity is withheld.
