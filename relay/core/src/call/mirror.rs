@@ -44,7 +44,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             self.leave_own_out(ssrc, &user);
         }
         if let Some(uplink) = self.uplink.as_mut() {
-            uplink.elsewhere = Some((user.clone(), ssrc));
+            uplink.name(user.clone(), ssrc);
         }
         // Its media may have come first: then the burst runs already.
         match self.bursts.back_mut() {
@@ -74,8 +74,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let sequence = match self.voices.entry(ssrc) {
             Entry::Occupied(mut voice) => voice.get_mut().note(packet, arrived),
             Entry::Vacant(place) => {
-                let told = self.uplink.as_ref().and_then(|uplink| uplink.elsewhere.clone());
-                let user = told.filter(|told| told.1 == ssrc).map_or(Arc::from(""), |told| told.0);
+                let user =
+                    self.uplink.as_ref().and_then(|uplink| uplink.user_of(ssrc)).unwrap_or_else(|| Arc::from(""));
                 let newest = place.insert(Voice::begin(user.clone(), packet, arrived)).newest;
                 self.leave_own_out(ssrc, &user);
                 Some(newest)

@@ -1,6 +1,6 @@
 //! The call in a system that is not the home of its group: the trunk to the home, what is mirrored from there, and what goes up.
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 use core::{net::SocketAddr, ops::Range};
 
 use super::{Call, backfill::Filling, work::Work};
@@ -20,6 +20,9 @@ use crate::{
 /// SSRCs named in a subscription: the newest.
 const POINTS_MAX: usize = 64;
 
+/// Talkers elsewhere that are remembered before their media has come.
+const NAMED_MAX: usize = 64;
+
 /// The trunk to the home of the group.
 #[derive(Debug)]
 pub(super) struct Uplink {
@@ -32,6 +35,8 @@ pub(super) struct Uplink {
     range: Option<SsrcRange>,
     /// Who talks elsewhere.
     pub(super) elsewhere: Option<(Arc<str>, Ssrc)>,
+    /// Who talked elsewhere lately: their first packets may come when others talk already.
+    named: VecDeque<(Arc<str>, Ssrc)>,
     /// The first packet that was not looked at for sending it up.
     next: Order,
     /// What is on its way from the home's retention, from the moment of asking.
@@ -56,6 +61,7 @@ impl Uplink {
             generation: 0,
             range: None,
             elsewhere: None,
+            named: VecDeque::new(),
             next: Order(0),
             filling: None,
             backfilled: Order(0)..Order(0),
@@ -68,6 +74,21 @@ impl Uplink {
     /// The SSRCs that this system's participants have in the call.
     pub(super) fn range(&self) -> Option<SsrcRange> {
         self.range
+    }
+
+    /// Somebody has the floor elsewhere.
+    pub(super) fn name(&mut self, user: Arc<str>, ssrc: Ssrc) {
+        self.named.retain(|named| named.1 != ssrc);
+        if self.named.len() >= NAMED_MAX {
+            self.named.pop_front();
+        }
+        self.named.push_back((user.clone(), ssrc));
+        self.elsewhere = Some((user, ssrc));
+    }
+
+    /// Who was said to talk under this SSRC.
+    pub(super) fn user_of(&self, ssrc: Ssrc) -> Option<Arc<str>> {
+        self.named.iter().find(|named| named.1 == ssrc).map(|named| named.0.clone())
     }
 
     pub(super) fn wake(&self) -> Option<Time> {
