@@ -7,6 +7,7 @@
 mod alarm;
 mod arbiter;
 mod arbitration;
+mod backfill;
 mod describing;
 mod entering;
 mod input;
@@ -28,6 +29,7 @@ use core::net::SocketAddr;
 
 use alarm::Alarms;
 use arbiter::Arbiter;
+pub use backfill::BACKFILL_MAX;
 pub use describing::ParticipantFacts;
 pub use input::{Action, FromTrunk, Input};
 pub use media::Drop;
@@ -35,7 +37,6 @@ pub use output::{Answer, Counters, Output, Why};
 use seat::Seat;
 use trunks::Subscriber;
 pub use trunks::{Announced, ROUND_TRIP_MAX};
-pub use uplink::BACKFILL_MAX;
 use uplink::Uplink;
 use work::{Turn, Work};
 
@@ -113,6 +114,8 @@ pub struct Call<A> {
     range: Range,
     /// The partners that take part.
     trunks: Vec<Subscriber>,
+    /// The SSRCs that each partner was given last, also of partners that are away.
+    ranges: BTreeMap<TrunkId, Range>,
     /// Participants behind them, by what their partner calls them.
     behind: BTreeMap<(TrunkId, u32), Slot>,
     /// The way to the home, if that is another system.
@@ -177,6 +180,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             generation: 0,
             range: Range::new(0),
             trunks: Vec::new(),
+            ranges: BTreeMap::new(),
             behind: BTreeMap::new(),
             uplink: None,
             now: Time::ZERO,

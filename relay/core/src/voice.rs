@@ -45,6 +45,16 @@ pub struct Burst {
     pub ended: Option<Time>,
 }
 
+impl Burst {
+    /// One more of its packets, kept as `order`.
+    pub fn extend(&mut self, sequence: Sequence, order: crate::Order) {
+        if self.last.is_none_or(|last| last.is_behind(sequence)) {
+            self.last = Some(sequence);
+        }
+        self.until = order.next();
+    }
+}
+
 impl Voice {
     /// The voice that begins with `packet`.
     pub fn begin(user: Arc<str>, packet: &Packet<'_>, now: Time) -> Voice {

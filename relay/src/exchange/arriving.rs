@@ -46,7 +46,9 @@ impl Exchange {
             },
             Arrival::Media { trunk, datagram } => self.media_arrived(trunk, datagram),
             Arrival::Backfill { trunk, flow, bytes, .. } => {
-                let may = self.lines().get(&trunk).and_then(|line| line.link.role(flow)) == Some(Role::Partner);
+                let role = self.lines().get(&trunk).and_then(|line| line.link.role(flow));
+                // A stream may overtake the answer that it belongs to.
+                let may = matches!(role, Some(Role::Partner | Role::Asked));
                 match may {
                     true => self.carry(trunk, flow, |row| Carried::Backfill { row, from: trunk, packet: bytes }),
                     false => _ = self.counters.packets_refused.fetch_add(1, Ordering::Relaxed),

@@ -109,7 +109,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.answer(slot, super::Answer::Left);
         self.participants -= 1;
         match seat.who.leg.behind() {
-            Some(behind) => _ = self.behind.remove(&(behind.trunk, behind.reference)),
+            // Who came back under the same reference meanwhile keeps it.
+            Some(behind) => self.behind.retain(|key, at| *at != slot || *key != (behind.trunk, behind.reference)),
             None => self.depart(seat.who.audio_ssrc.0),
         }
         seat.newcomer.map_or(live, |newcomer| newcomer.next())
@@ -150,7 +151,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.kept.expire(self.now);
         let running = self.bursts.back().filter(|burst| burst.ended.is_none()).map(|burst| burst.began);
         let entry_from = self.now - self.settings.entry;
-        Plan::new(&who.resume, &who.user, &self.voices, &self.kept, running, entry_from)
+        let mut plan = Plan::new(&who.resume, &who.user, &self.voices, &self.kept, running, entry_from);
+        self.expect_backfill(&who.resume, &mut plan);
+        plan
     }
 
     fn newcomer_seat(&self, entry: u64, who: roster::Participant) -> Seat {

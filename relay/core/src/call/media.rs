@@ -1,6 +1,9 @@
 //! Media of a call: whose may leave, how much of it, and under which order number.
 
-use alloc::{collections::btree_map::Entry, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, btree_map::Entry},
+    vec::Vec,
+};
 use core::net::SocketAddr;
 
 use super::Call;
@@ -123,10 +126,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         if let Some(burst) = self.bursts.back_mut()
             && burst.ssrc == packet.ssrc()
         {
-            if burst.last.is_none_or(|last| last.is_behind(sequence)) {
-                burst.last = Some(sequence);
-            }
-            burst.until = order.next();
+            burst.extend(sequence, order);
         }
         self.count_own(packet.ssrc());
         self.distributor.offer(order);
@@ -147,16 +147,21 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Entry::Occupied(mut voice) => voice.get_mut().note(packet, self.now),
             Entry::Vacant(place) => {
                 let user = self.seats.get(slot.index())?.as_ref()?.who.user.clone();
-                // A newcomer that begins to talk while it is still served from retention does not hear itself there.
-                for newcomer in &self.newcomers {
-                    if let Some(seat) = super::at_mut(&mut self.seats, *newcomer)
-                        && seat.who.user == user
-                        && let Some(newcomer) = seat.newcomer.as_deref_mut()
-                    {
-                        newcomer.leave_out(packet.ssrc());
-                    }
-                }
-                Some(place.insert(Voice::begin(user, packet, self.now)).newest)
+                let newest = place.insert(Voice::begin(user.clone(), packet, self.now)).newest;
+                self.leave_own_out(packet.ssrc(), &user);
+                Some(newest)
+            }
+        }
+    }
+
+    /// A newcomer that begins to talk while it is still served from retention does not hear itself there.
+    pub(super) fn leave_own_out(&mut self, ssrc: Ssrc, user: &str) {
+        for newcomer in &self.newcomers {
+            if let Some(seat) = super::at_mut(&mut self.seats, *newcomer)
+                && *seat.who.user == *user
+                && let Some(newcomer) = seat.newcomer.as_deref_mut()
+            {
+                newcomer.leave_out(ssrc);
             }
         }
     }
@@ -170,10 +175,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// The floor was granted: a burst begins, under the settings that count from here.
     pub(super) fn open(&mut self, grant: general::Grant<Slot>) {
         self.close();
-        if let Some(settings) = self.next_settings.take() {
-            self.settings = settings;
-            self.kept.limit(settings.limits());
-        }
+        self.begin_settings();
         self.rate = Rate::full(self.settings.packets_per_s, self.settings.bytes_per_s, self.now);
         if let Some(seat) = self.seat(grant.holder()) {
             let (ssrc, talker) = (seat.who.audio_ssrc, seat.who.user.clone());
@@ -182,6 +184,14 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         self.grant = Some(grant);
         self.forget();
+    }
+
+    /// Settings that wait for a burst count from here.
+    pub(super) fn begin_settings(&mut self) {
+        if let Some(settings) = self.next_settings.take() {
+            self.settings = settings;
+            self.kept.limit(settings.limits());
+        }
     }
 
     /// The floor is no longer granted: the burst has ended.
@@ -199,9 +209,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             self.bursts.pop_front();
         }
         if self.voices.len() > VOICES_UNCHECKED {
-            let here: Vec<Ssrc> = self.seats.iter().flatten().map(|seat| seat.who.audio_ssrc).collect();
-            let kept = &self.kept;
-            self.voices.retain(|ssrc, _| here.contains(ssrc) || kept.from(oldest).any(|(_, row)| row.ssrc == *ssrc));
+            let here = self.seats.iter().flatten().map(|seat| seat.who.audio_ssrc);
+            let wanted: BTreeSet<Ssrc> = here.chain(self.kept.from(oldest).map(|(_, row)| row.ssrc)).collect();
+            self.voices.retain(|ssrc, _| wanted.contains(ssrc));
         }
     }
 

@@ -5,25 +5,31 @@ use core::net::SocketAddr;
 
 use super::{Call, Drop};
 use crate::{
-    Order, Slot, Ssrc, Time,
+    Millis, Order, Slot, Ssrc, Time,
     late_entry::{newcomer::Newcomer, plan::Plan},
     rtp::{self, Sequence},
     trunk::wire,
     voice::{Burst, Voice},
 };
 
+/// How long after a burst packets of its talker may still come over a trunk while somebody else talks already.
+const TAIL: Millis = Millis(500);
+
 impl<A: Copy + From<SocketAddr>> Call<A> {
-    /// A voice of the home's snapshot. What we know of it from its packets counts more.
-    pub(super) fn know_voice(&mut self, told: &wire::Voice) {
+    /// A voice of the home's snapshot, of which the next packet to be kept here is `next`, if any was brought. What we know of it
+    /// from its packets counts more.
+    pub(super) fn know_voice(&mut self, told: &wire::Voice, next: Option<u64>) {
         let (ssrc, user) = (Ssrc(told.ssrc), Arc::<str>::from(told.user.as_str()));
         match self.voices.entry(ssrc) {
-            Entry::Occupied(mut known) => known.get_mut().user = user,
+            Entry::Occupied(mut known) => known.get_mut().user = user.clone(),
             Entry::Vacant(place) => {
                 let payload_type = (told.payload_type & 0x7f) as u8;
-                place.insert(Voice::known(user, Sequence(told.sequence), told.timestamp, payload_type, self.now));
+                let newest = Sequence(next.unwrap_or(told.sequence));
+                place.insert(Voice::known(user.clone(), newest, told.timestamp, payload_type, self.now));
             }
         }
         self.own = None;
+        self.leave_own_out(ssrc, &user);
     }
 
     /// Somebody whom we do not serve has the floor.
@@ -35,9 +41,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         {
             voice.user = user.clone();
             self.own = None;
+            self.leave_own_out(ssrc, &user);
         }
         if let Some(uplink) = self.uplink.as_mut() {
-            uplink.elsewhere = Some((user.clone(), ssrc));
+            uplink.name(user.clone(), ssrc);
         }
         // Its media may have come first: then the burst runs already.
         match self.bursts.back_mut() {
@@ -55,6 +62,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     fn open_burst(&mut self, ssrc: Ssrc, talker: Arc<str>) {
         self.close();
+        self.begin_settings();
         let began = self.kept.end();
         self.bursts.push_back(Burst { ssrc, talker, began, until: began, last: None, ended: None });
         self.forget();
@@ -66,9 +74,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let sequence = match self.voices.entry(ssrc) {
             Entry::Occupied(mut voice) => voice.get_mut().note(packet, arrived),
             Entry::Vacant(place) => {
-                let told = self.uplink.as_ref().and_then(|uplink| uplink.elsewhere.clone());
-                let user = told.filter(|told| told.1 == ssrc).map_or(Arc::from(""), |told| told.0);
-                Some(place.insert(Voice::begin(user, packet, arrived)).newest)
+                let user =
+                    self.uplink.as_ref().and_then(|uplink| uplink.user_of(ssrc)).unwrap_or_else(|| Arc::from(""));
+                let newest = place.insert(Voice::begin(user.clone(), packet, arrived)).newest;
+                self.leave_own_out(ssrc, &user);
+                Some(newest)
             }
         };
         let Some(sequence) = sequence else { return self.count(Drop::Duplicate) };
@@ -99,19 +109,44 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             .back()
             .is_some_and(|burst| burst.ssrc == ssrc && (burst.ended.is_none() || live) && !ended(burst.last));
         if !runs {
-            let talker = self.voices.get(&ssrc).map_or(Arc::from(""), |voice| voice.user.clone());
-            self.close();
-            self.bursts.push_back(Burst { ssrc, talker, began: order, until: order, last: None, ended: None });
-        }
-        if let Some(burst) = self.bursts.back_mut() {
-            if burst.last.is_none_or(|last| last.is_behind(sequence)) {
-                burst.last = Some(sequence);
+            if live && let Some(burst) = self.burst_of_tail(ssrc) {
+                return burst.extend(sequence, order);
             }
-            burst.until = order.next();
-            if !live && self.arbiter.holder().is_none() {
+            let talker = self.voices.get(&ssrc).map_or(Arc::from(""), |voice| voice.user.clone());
+            self.close_behind(live);
+            self.bursts.push_back(Burst { ssrc, talker, began: order, until: order, last: None, ended: None });
+            self.forget();
+        }
+        let idle = self.arbiter.holder().is_none();
+        if let Some(burst) = self.bursts.back_mut() {
+            burst.extend(sequence, order);
+            if !live && idle {
                 burst.ended = Some(arrived);
             }
         }
+    }
+
+    /// The burst that has just ended and that late packets of its talker belong to while somebody else talks.
+    fn burst_of_tail(&mut self, ssrc: Ssrc) -> Option<&mut Burst> {
+        let now = self.now;
+        let talks = self.present_talker()?.1;
+        let (last, before) = self.bursts.make_contiguous().split_last_mut()?;
+        if last.ssrc != talks || talks == ssrc {
+            return None;
+        }
+        let burst = before.last_mut().filter(|burst| burst.ssrc == ssrc)?;
+        burst.ended.is_some_and(|ended| now.since(ended) <= TAIL).then_some(burst)
+    }
+
+    /// Ends the burst that runs: of a backfill, when its last packet came.
+    fn close_behind(&mut self, live: bool) {
+        let last = self.bursts.back().and_then(|burst| self.kept.kept(Order(burst.until.0.checked_sub(1)?)));
+        if let (false, Some(arrived)) = (live, last.map(|row| row.arrived))
+            && let Some(burst) = self.bursts.back_mut()
+        {
+            burst.ended.get_or_insert(arrived);
+        }
+        self.close();
     }
 
     /// After a backfill: the burst that runs is the one of who has the floor.
@@ -139,6 +174,18 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             stopped.push((slot, next));
         }
         stopped
+    }
+
+    /// Whoever is served already is paced anew: what a backfill brought is older than what was expected.
+    pub(super) fn restart_newcomers(&mut self) {
+        for slot in &self.newcomers {
+            if let Some(seat) = super::at_mut(&mut self.seats, *slot)
+                && let Some(newcomer) = seat.newcomer.take()
+            {
+                seat.newcomer = Some(alloc::boxed::Box::new(newcomer.restart(&self.kept, self.now)));
+            }
+        }
+        self.serve_newcomers();
     }
 
     /// Whoever got live packets is served from retention, from where it stood.

@@ -94,8 +94,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// A partner wants floor and media of this call. Who subscribes again begins anew.
     pub(super) fn subscribe(&mut self, trunk: TrunkId, ask: &wire::Subscribe) {
         self.kept.expire(self.now);
+        self.forget_partner(trunk);
         self.unsubscribe(trunk);
-        let range = self.range_for(Range::from_wire(ask.range));
+        let range = self.range_for(trunk, Range::from_wire(ask.range));
         let heard = ask.last.iter().filter_map(|point| self.heard(point)).collect();
         let backfill = Backfill { next: self.kept.oldest(), end: self.kept.end(), heard };
         let ages: Vec<u32> = backfill.rows(&self.kept).map(|(_, row)| self.now.since(row.arrived).0).collect();
@@ -128,16 +129,29 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// A partner takes part no longer; control takes its participants out.
     pub(super) fn unsubscribe(&mut self, trunk: TrunkId) {
         self.trunks.retain(|subscriber| subscriber.trunk != trunk);
+        // It may announce the same references anew before control has taken the old ones out.
+        self.behind.retain(|(behind, _), _| *behind != trunk);
         self.outbox.retain(|work| !matches!(work, Work::TellTrunk(to) | Work::Frame(to, _) if *to == trunk));
     }
 
-    /// The range that a partner asks for if nobody has it, else the next one that nobody has.
-    fn range_for(&self, wanted: Option<Range>) -> Range {
-        let taken = |range: &Range| *range == self.range || self.trunks.iter().any(|other| other.range == *range);
-        let mut range = wanted.unwrap_or(self.range.next());
-        while taken(&range) {
+    /// Control takes out whom the partner has announced.
+    fn forget_partner(&mut self, trunk: TrunkId) {
+        let gone = self.behind.keys().filter(|behind| behind.0 == trunk);
+        self.outbox.extend(gone.map(|behind| Work::Departed(trunk, behind.1)));
+    }
+
+    /// The range that a partner asks for if no other partner was given it in this call, else one that nobody was given: a partner
+    /// that is away for a while finds its own again, and one that starts anew has no old voices in its new one.
+    fn range_for(&mut self, trunk: TrunkId, wanted: Option<Range>) -> Range {
+        let given = |range: Range, except: Option<TrunkId>| {
+            let others = self.ranges.iter().filter(|(to, _)| Some(**to) != except);
+            range == self.range || others.into_iter().any(|(_, given)| *given == range)
+        };
+        let mut range = wanted.filter(|wanted| !given(*wanted, Some(trunk))).unwrap_or(self.range.next());
+        while wanted != Some(range) && given(range, None) {
             range = range.next();
         }
+        self.ranges.insert(trunk, range);
         range
     }
 
@@ -181,7 +195,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     pub(super) fn frame_from_partner(&mut self, trunk: TrunkId, what: What) {
         match what {
             What::Subscribe(ask) => self.subscribe(trunk, &ask),
-            What::Unsubscribe(_) => self.unsubscribe(trunk),
+            What::Unsubscribe(_) => {
+                self.forget_partner(trunk);
+                self.unsubscribe(trunk);
+            }
             What::Announce(announce) => self.announced(trunk, announce),
             What::Depart(depart) => {
                 if let Some(subscriber) = self.subscriber(trunk) {

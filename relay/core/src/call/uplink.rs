@@ -1,9 +1,9 @@
 //! The call in a system that is not the home of its group: the trunk to the home, what is mirrored from there, and what goes up.
 
 use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, ops::Range};
 
-use super::{Call, Drop, work::Work};
+use super::{Call, backfill::Filling, work::Work};
 use crate::{
     Millis, Order, Slot, Ssrc, Time, TrunkId,
     floor::{
@@ -11,22 +11,17 @@ use crate::{
         message::{Indicator, Message, Packet, Track},
         non_controlling::{self, FromHome, ToHome},
     },
-    retention::Kept,
-    rtp,
     trunk::{
-        Range,
+        Range as SsrcRange,
         wire::{self, frame::What},
     },
 };
 
-/// How long live media waits for the end of a backfill.
-pub const BACKFILL_MAX: Millis = Millis(1_000);
-
-/// Live packets that wait for the end of a backfill: a second of a talker at the highest rate a group may allow.
-const HELD_MAX: usize = 10_000;
-
 /// SSRCs named in a subscription: the newest.
 const POINTS_MAX: usize = 64;
+
+/// Talkers elsewhere that are remembered before their media has come.
+const NAMED_MAX: usize = 64;
 
 /// The trunk to the home of the group.
 #[derive(Debug)]
@@ -37,30 +32,23 @@ pub(super) struct Uplink {
     /// The home's number of the call, while the trunk carries it.
     pub(super) home_flow: Option<u32>,
     generation: u64,
-    range: Option<Range>,
+    range: Option<SsrcRange>,
     /// Who talks elsewhere.
     pub(super) elsewhere: Option<(Arc<str>, Ssrc)>,
-    /// When the floor came into the state that the home tells first, and when we heard of it.
-    pub(super) floor_since: Option<(Time, Option<Time>)>,
+    /// Who talked elsewhere lately: their first packets may come when others talk already.
+    named: VecDeque<(Arc<str>, Ssrc)>,
     /// The first packet that was not looked at for sending it up.
     next: Order,
-    filling: Option<Filling>,
+    /// What is on its way from the home's retention, from the moment of asking.
+    pub(super) filling: Option<Filling>,
+    /// What the last backfill brought: it came from the home and does not go back.
+    pub(super) backfilled: Range<Order>,
+    /// Since when the floor of the snapshot is as it is, until the home has said how.
+    told_since: Option<Time>,
+    /// When that floor was mirrored here, and since when it really is so.
+    pub(super) really_since: Option<(Time, Time)>,
     /// Where bursts of the home ended, so that backfill is cut there: SSRC and last number.
     pub(super) ends: Vec<(Ssrc, u64)>,
-}
-
-/// A backfill on its way.
-#[derive(Debug)]
-struct Filling {
-    until: Time,
-    ages: VecDeque<Time>,
-    packets: VecDeque<Vec<u8>>,
-    /// Live packets behind it.
-    held: VecDeque<Vec<u8>>,
-    done: bool,
-    /// The newest number of each SSRC before the trunk broke.
-    before: Vec<(Ssrc, u64)>,
-    newest: Vec<(Ssrc, u64)>,
 }
 
 impl Uplink {
@@ -73,20 +61,38 @@ impl Uplink {
             generation: 0,
             range: None,
             elsewhere: None,
-            floor_since: None,
+            named: VecDeque::new(),
             next: Order(0),
             filling: None,
+            backfilled: Order(0)..Order(0),
+            told_since: None,
+            really_since: None,
             ends: Vec::new(),
         }
     }
 
     /// The SSRCs that this system's participants have in the call.
-    pub(super) fn range(&self) -> Option<Range> {
+    pub(super) fn range(&self) -> Option<SsrcRange> {
         self.range
     }
 
+    /// Somebody has the floor elsewhere.
+    pub(super) fn name(&mut self, user: Arc<str>, ssrc: Ssrc) {
+        self.named.retain(|named| named.1 != ssrc);
+        if self.named.len() >= NAMED_MAX {
+            self.named.pop_front();
+        }
+        self.named.push_back((user.clone(), ssrc));
+        self.elsewhere = Some((user, ssrc));
+    }
+
+    /// Who was said to talk under this SSRC.
+    pub(super) fn user_of(&self, ssrc: Ssrc) -> Option<Arc<str>> {
+        self.named.iter().find(|named| named.1 == ssrc).map(|named| named.0.clone())
+    }
+
     pub(super) fn wake(&self) -> Option<Time> {
-        self.filling.as_ref().map(|filling| filling.until)
+        self.filling.as_ref().and_then(Filling::until)
     }
 }
 
@@ -98,8 +104,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         voices.sort_by_key(|(_, voice)| core::cmp::Reverse(voice.arrived));
         let last = voices.iter().take(POINTS_MAX);
         let last = last.map(|(ssrc, voice)| wire::Point { ssrc: ssrc.0, sequence: voice.newest.0 }).collect();
-        let (flow, range) = (self.flow, uplink.range.map_or(0, Range::wire));
+        let (flow, range) = (self.flow, uplink.range.map_or(0, SsrcRange::wire));
         let subscribe = wire::Subscribe { flow, group: uplink.group.clone(), start: uplink.start, range, last };
+        if let Some(uplink) = self.uplink.as_mut() {
+            uplink.filling = Some(Filling::default());
+        }
         self.frame(trunk, What::Subscribe(subscribe));
     }
 
@@ -108,9 +117,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.unsubscribe(trunk);
         let Some(uplink) = self.uplink.as_mut().filter(|uplink| uplink.trunk == trunk) else { return };
         uplink.home_flow = None;
-        if uplink.filling.is_some() {
-            self.finish_filling();
-        }
+        self.break_off_filling();
         self.arbiter.about_home(non_controlling::Input::Lost, self.now);
         self.settle();
     }
@@ -134,13 +141,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     self.outbox.push_back(Work::Expelled(slot, expel.cause));
                 }
             }
-            What::Spacing(spacing) => {
-                let now = self.now;
-                if let Some(filling) = self.uplink.as_mut().and_then(|uplink| uplink.filling.as_mut()) {
-                    filling.ages.extend(spacing.age.iter().map(|age| now - Millis(*age)));
-                }
-                self.finish_if_filled();
-            }
+            What::Spacing(spacing) => self.spacing_from_home(&spacing.age),
             _ => self.counters.misdirected += 1,
         }
     }
@@ -148,36 +149,28 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// The home takes us in: the call as it stands there.
     fn subscribed(&mut self, subscribed: &wire::Subscribed) {
         let (now, end) = (self.now, self.kept.end());
-        let newest = self.voices.iter().map(|(ssrc, voice)| (*ssrc, voice.newest.0)).collect();
         let Some(uplink) = self.uplink.as_mut() else { return };
-        let range = Range::from_wire(subscribed.range);
-        if uplink.range.is_some() && uplink.range != range {
+        // One answer to each question.
+        let Some(filling) = uplink.filling.as_mut().filter(|filling| filling.until().is_none()) else {
+            self.counters.misdirected += 1;
+            return;
+        };
+        let range = SsrcRange::from_wire(subscribed.range);
+        if range.is_none() || uplink.range.is_some_and(|own| Some(own) != range) {
             // Our participants speak under SSRCs that the home has given to another partner meanwhile.
             return self.outbox.push_back(Work::Refused("range-taken".into()));
         }
+        let none = wire::Snapshot::default();
+        let snapshot = subscribed.snapshot.as_ref().unwrap_or(&none);
+        filling.answered(snapshot, subscribed.backfill == 0, now);
         uplink.range = range;
         uplink.home_flow = Some(subscribed.home_flow);
         uplink.generation = subscribed.generation;
         // What our talkers said while nobody could hear it at home stays here.
-        let (kept, next) = (&self.kept, core::mem::replace(&mut uplink.next, end));
-        let own = |row: &Kept| range.is_some_and(|range| range.contains(row.ssrc));
-        self.counters.unheard += kept.from(next).filter(|(_, row)| own(row)).count() as u64;
-        let snapshot = subscribed.snapshot.clone().unwrap_or_default();
-        uplink.floor_since = Some((now - Millis(snapshot.floor_since), None));
+        uplink.next = end;
+        uplink.told_since = Some(now - Millis(snapshot.floor_since));
         let finished = snapshot.bursts.iter().filter(|burst| !burst.running && burst.last > 0);
         uplink.ends = finished.map(|burst| (Ssrc(burst.ssrc), burst.last - 1)).collect();
-        uplink.filling = Some(Filling {
-            until: now + BACKFILL_MAX,
-            ages: VecDeque::new(),
-            packets: VecDeque::new(),
-            held: VecDeque::new(),
-            done: subscribed.backfill == 0,
-            before: newest,
-            newest: snapshot.voices.iter().map(|voice| (Ssrc(voice.ssrc), voice.sequence)).collect(),
-        });
-        for voice in &snapshot.voices {
-            self.know_voice(voice);
-        }
         self.arbiter.about_home(non_controlling::Input::Back, now);
         self.settle();
         let here: Vec<Slot> = (0..self.seats.len()).map(|at| Slot(at as u32)).collect();
@@ -261,12 +254,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 return;
             }
         };
-        let tells_all = matches!(says, FromHome::Taken { .. } | FromHome::Idle);
         self.arbiter.home_says(says, self.now);
-        if let Some((_, heard @ None)) = self.uplink.as_mut().and_then(|uplink| uplink.floor_since.as_mut())
-            && tells_all
-        {
-            *heard = Some(self.arbiter.since());
+        if let (FromHome::Taken { .. } | FromHome::Idle, Some(uplink)) = (says, self.uplink.as_mut()) {
+            uplink.really_since = uplink.told_since.take().map(|since| (self.arbiter.since(), since));
         }
         self.settle();
     }
@@ -316,90 +306,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         while uplink.next < end {
             let order = uplink.next;
             uplink.next = order.next();
-            if self.kept.kept(order).is_some_and(|row| range.contains(row.ssrc)) {
+            let came_down = uplink.backfilled.contains(&order);
+            if !came_down && self.kept.kept(order).is_some_and(|row| range.contains(row.ssrc)) {
                 self.counters.forwarded += 1;
                 return Some((uplink.trunk, flow, order));
             }
         }
         None
-    }
-
-    /// Media of the home: given out as it comes, unless a backfill is on its way before it.
-    pub(super) fn media_from_home(&mut self, packet: &rtp::Packet<'_>) {
-        let Some(uplink) = self.uplink.as_mut() else { return };
-        if uplink.range.is_some_and(|range| range.contains(packet.ssrc())) {
-            return self.count(Drop::Injected);
-        }
-        match &mut uplink.filling {
-            Some(filling) if filling.held.len() < HELD_MAX => filling.held.push_back(packet.bytes().to_vec()),
-            Some(_) => self.count(Drop::Held),
-            None => {
-                let now = self.now;
-                self.keep_from_home(packet, now, true);
-            }
-        }
-    }
-
-    /// A packet of the backfill, or its end.
-    pub(super) fn backfill_from_home(&mut self, packet: Option<&rtp::Packet<'_>>) {
-        let Some(filling) = self.uplink.as_mut().and_then(|uplink| uplink.filling.as_mut()) else { return };
-        match packet {
-            Some(packet) if filling.packets.len() < HELD_MAX => filling.packets.push_back(packet.bytes().to_vec()),
-            Some(_) => self.count(Drop::Held),
-            None => filling.done = true,
-        }
-        self.finish_if_filled();
-    }
-
-    fn finish_if_filled(&mut self) {
-        let filling = self.uplink.as_ref().and_then(|uplink| uplink.filling.as_ref());
-        if filling.is_some_and(|filling| filling.done && filling.ages.len() >= filling.packets.len()) {
-            self.finish_filling();
-        }
-    }
-
-    /// The backfill is complete, or late: it goes into the ring, then what came behind it. Participants get it by late entry.
-    pub(super) fn finish_filling(&mut self) {
-        let Some(mut filling) = self.uplink.as_mut().and_then(|uplink| uplink.filling.take()) else { return };
-        let missed = filling.missed();
-        for (ssrc, first, last) in missed {
-            self.counters.backfill_missed += last - first + 1;
-            self.outbox.push_back(Work::Missed(ssrc, first, last));
-        }
-        let resumed = if filling.packets.is_empty() { Vec::new() } else { self.stop_live() };
-        let now = self.now;
-        while let Some(bytes) = filling.packets.pop_front() {
-            let arrived = filling.ages.pop_front().unwrap_or(now);
-            if let Ok(packet) = rtp::Packet::parse_protected(&bytes) {
-                self.counters.backfilled += 1;
-                self.keep_from_home(&packet, arrived, false);
-            }
-        }
-        self.resume_paced(resumed);
-        self.align_burst();
-        for bytes in filling.held {
-            if let Ok(packet) = rtp::Packet::parse_protected(&bytes) {
-                self.keep_from_home(&packet, now, true);
-            }
-        }
-        self.outbox.push_back(Work::Ready);
-    }
-}
-
-impl Filling {
-    /// What neither we have nor the home still has, per SSRC, in the home's numbers.
-    fn missed(&self) -> Vec<(Ssrc, u64, u64)> {
-        let first_of = |ssrc: Ssrc| {
-            let parsed = self.packets.iter().filter_map(|bytes| rtp::Packet::parse_protected(bytes).ok());
-            parsed.filter(|packet| packet.ssrc() == ssrc).map(|packet| packet.sequence()).next()
-        };
-        let lacks = |(ssrc, before): &(Ssrc, u64)| {
-            let newest = self.newest.iter().find(|newest| newest.0 == *ssrc)?.1;
-            let at_home = |low16: u16| rtp::Extender::resume(rtp::Sequence(newest)).extend(low16).0;
-            let first = at_home((*before & 0xffff) as u16) + 1;
-            let last = first_of(*ssrc).map_or(newest, |sequence| at_home(sequence).saturating_sub(1));
-            (first <= last).then_some((*ssrc, first, last))
-        };
-        self.before.iter().filter_map(lacks).collect()
     }
 }

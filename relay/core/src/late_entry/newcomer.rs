@@ -28,7 +28,7 @@ impl Newcomer {
     /// Begins to serve `plan` at `now`.
     pub fn new(plan: Plan, kept: &Retention, now: Time) -> Newcomer {
         let next = plan.start;
-        let first = kept.from(next).find(|(order, row)| plan.wants(*order, row)).map_or(now, |(_, row)| row.arrived);
+        let first = kept.from(next).find(|(order, row)| plan.may_want(*order, row)).map_or(now, |(_, row)| row.arrived);
         Newcomer {
             plan,
             next,

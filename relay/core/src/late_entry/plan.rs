@@ -77,6 +77,20 @@ impl Plan {
         self.skips.push(Skip::Own(own));
     }
 
+    /// Whether the newcomer may get this packet by the time it is reached.
+    pub fn may_want(&self, order: Order, row: &Kept) -> bool {
+        self.skips.iter().all(|skip| match *skip {
+            Skip::Own(ssrc) => row.ssrc != ssrc,
+            Skip::Heard(ssrc, until) => row.ssrc != ssrc || order > until,
+            Skip::Withheld(ssrc, until) => row.ssrc != ssrc || !row.sequence.is_behind(until),
+        })
+    }
+
+    /// Withholds an SSRC of which nothing is known yet, until this number has passed.
+    pub fn withhold(&mut self, ssrc: Ssrc, until: Sequence) {
+        self.skips.push(Skip::Withheld(ssrc, until));
+    }
+
     /// Whether an SSRC is withheld: the newcomer cannot be served with everybody else yet.
     pub fn withholds(&self) -> bool {
         self.skips.iter().any(|skip| matches!(skip, Skip::Withheld(..)))
@@ -90,7 +104,8 @@ impl Plan {
                 && !row.sequence.is_behind(until)
             {
                 // The point itself was heard; a packet beyond it (the point's own was lost) was not.
-                let heard = if row.sequence == until { order } else { Order(order.0.saturating_sub(1)) };
+                let heard =
+                    if row.sequence.low16() == until.low16() { order } else { Order(order.0.saturating_sub(1)) };
                 *skip = Skip::Heard(ssrc, heard);
             }
         }

@@ -22,6 +22,8 @@ pub(super) struct Line {
     /// Which live packets, counted from 0, are lost.
     pub(super) loses: fn(u64) -> bool,
     packets: u64,
+    /// When what went last in each direction on each way arrives: none of them changes an order.
+    last: [Time; 6],
     pub(super) range: Option<Range>,
 }
 
@@ -71,6 +73,7 @@ impl Star {
             late_media: Millis(0),
             loses: none,
             packets: 0,
+            last: [Time::ZERO; 6],
             range: None,
         };
         Star {
@@ -143,6 +146,7 @@ impl Star {
     /// Nothing crosses any more, and nobody says so.
     pub(super) fn silence(&mut self, partner: usize) {
         self.lines[partner].up = false;
+        self.lines[partner].last = [Time::ZERO; 6];
         self.wire.retain(|carried| carried.partner != partner);
     }
 
@@ -179,18 +183,20 @@ impl Star {
         if !line.up {
             return;
         }
-        let late = match &what {
+        let (way, late) = match &what {
             Some(Spanning::Forward(_)) => {
                 line.packets += 1;
                 if (line.loses)(line.packets - 1) {
                     return;
                 }
-                line.late_media
+                (0, line.late_media)
             }
-            Some(Spanning::Backfill(..)) => line.late_backfill,
-            _ => line.late_frames,
+            Some(Spanning::Backfill(..)) => (2, line.late_backfill),
+            _ => (4, line.late_frames),
         };
-        self.wire.push(Carried { at: self.now + line.delay + late, partner, up, what });
+        let last = &mut line.last[way + usize::from(up)];
+        *last = (self.now + line.delay + late).max(*last);
+        self.wire.push(Carried { at: *last, partner, up, what });
         // Whoever is due first comes first; what is due together keeps its order.
         self.wire.sort_by_key(|carried| carried.at);
     }
