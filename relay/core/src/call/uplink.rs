@@ -33,6 +33,8 @@ pub(super) struct Uplink {
     pub(super) trunk: TrunkId,
     group: String,
     start: bool,
+    /// The home has forgotten the call, which goes on here: it is started there anew.
+    anew: bool,
     /// The home's number of the call, while the trunk carries it.
     pub(super) home_flow: Option<u32>,
     generation: u64,
@@ -66,6 +68,7 @@ impl Uplink {
             trunk,
             group: group.into(),
             start,
+            anew: false,
             home_flow: None,
             generation: 0,
             range: None,
@@ -95,8 +98,17 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let last = voices.iter().take(POINTS_MAX);
         let last = last.map(|(ssrc, voice)| wire::Point { ssrc: ssrc.0, sequence: voice.newest.0 }).collect();
         let (flow, range) = (self.flow, uplink.range.map_or(0, Range::wire));
-        let subscribe = wire::Subscribe { flow, group: uplink.group.clone(), start: uplink.start, range, last };
+        let start = uplink.start || uplink.anew;
+        let subscribe = wire::Subscribe { flow, group: uplink.group.clone(), start, range, last };
         self.frame(trunk, What::Subscribe(subscribe));
+    }
+
+    /// The home lost the call with everything else; whoever is in it here did not leave it.
+    pub(super) fn home_restarted(&mut self, trunk: TrunkId) {
+        if let Some(uplink) = self.uplink.as_mut().filter(|uplink| uplink.trunk == trunk) {
+            // A call that the home has never taken in is started only by who may start it.
+            uplink.anew |= uplink.generation != 0;
+        }
     }
 
     /// The trunk is down. At the home: the partner's subscription ends. In a partner: nobody decides until it is back.
@@ -152,6 +164,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             return self.outbox.push_back(Work::Refused("range-taken".into()));
         }
         uplink.range = range;
+        uplink.anew = false;
         uplink.home_flow = Some(subscribed.home_flow);
         uplink.generation = subscribed.generation;
         // What our talkers said while nobody could hear it at home stays here.
