@@ -1,6 +1,8 @@
 //! Users that move between two real nodes while a call runs (TS 23.280 §10.16.2): the acceptance list of docs/COMPLIANCE.md.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "migration/compliance.rs"]
+mod compliance;
 #[path = "migration/entering.rs"]
 mod entering;
 #[path = "migration/floor.rs"]
@@ -19,6 +21,8 @@ mod others;
 mod radio;
 #[path = "migration/refusals.rs"]
 mod refusals;
+#[path = "migration/restarts.rs"]
+mod restarts;
 #[path = "migration/returning.rs"]
 mod returning;
 #[path = "migration/rollback.rs"]

@@ -51,7 +51,6 @@ pub(crate) struct Seat {
     pub(crate) call: String,
     pub(crate) participant: String,
     pub(crate) ssrc: u32,
-    pub(crate) floor_ssrc: u32,
     pub(crate) rtp: SocketAddr,
     pub(crate) late_entry: Value,
 }
@@ -206,7 +205,6 @@ impl Seat {
             call: text(&entered["call"]),
             participant: text(&entered["participant"]),
             ssrc: number(&leg["audio_ssrc"]),
-            floor_ssrc: number(&leg["floor_ssrc"]),
             rtp: text(&leg["rtp"]).parse().unwrap(),
             late_entry: entered["late_entry"].clone(),
         }
