@@ -68,6 +68,11 @@ impl Host {
         self.node.as_ref().unwrap().fault(partner, fault);
     }
 
+    /// Whether the trunk to a partner stands.
+    pub(crate) fn is_up(&self, partner: &str) -> bool {
+        self.get(&format!("/v1/partners/{partner}")).body["up"] == true
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         ask(self.http, "GET", path, None)
     }
@@ -93,19 +98,11 @@ impl Host {
         radio.tickets = answer["tickets"].as_array().unwrap().clone();
     }
 
-    /// Affiliates a client to groups (with resume points, if any), and waits until it is in their running calls.
+    /// Affiliates a client to groups, with resume points if there are any; it is in their running calls when this is answered.
     pub(crate) fn affiliate(&self, radio: &mut Radio, groups: Value) -> Vec<Value> {
         let body = json!({"user": radio.alias, "client": radio.client, "groups": groups, "leg": radio.leg()});
-        let mut answer = self.post("/v1/affiliations", &body).expect(200);
+        let answer = self.post("/v1/affiliations", &body).expect(200);
         radio.affiliation = answer["affiliation"].as_str().unwrap().to_owned();
-        let path = format!("/v1/affiliations/{}", radio.affiliation);
-        let begin = Instant::now();
-        let waits = |item: &Value| item["entered"].is_null() && item["not_entered"].is_null() && item["code"].is_null();
-        // Where no call runs an item stays as it is: whoever expects an entry asks for it by `entered`.
-        while answer["items"].as_array().unwrap().iter().any(waits) && begin.elapsed() < Duration::from_millis(300) {
-            let revision = answer["revision"].as_str().unwrap();
-            answer = self.get(&format!("{path}?wait_s=1&revision={revision}")).expect(200);
-        }
         answer["items"].as_array().unwrap().clone()
     }
 

@@ -45,6 +45,28 @@ fn mig_16_without_grace_a_call_ends_with_its_last_participant() {
     stage.a.get(&format!("/v1/calls/{}", seat.call)).is_problem(410, "call-ended");
 }
 
+#[test]
+fn mig_17_a_call_that_ends_in_the_gap_ends_cleanly() {
+    let stage = Stage::new();
+    stage.put_group(FIRE, json!({"floor": {"hang_time_s": 1}}));
+    let (_tom, seat) = stage.talker(TOM, FIRE);
+    let mut mia = stage.radio(MIA, &[FIRE]);
+    stage.a.entered(&mia, FIRE);
+    stage.a.leave(&mia);
+    until("nobody has spoken for the hang time", || stage.a.calls().is_empty());
+    let moved = stage.b.take_over(&mut mia, A, json!([{"group": FIRE}]));
+    let item = &moved["groups"][0];
+    assert_eq!((&moved["phase"], &item["status"]), (&json!("P9"), &json!("affiliated")), "{moved}");
+    assert_eq!(item["entered"], json!(null), "she is told that there is no call: {moved}");
+    stage.a.get(&format!("/v1/calls/{}", seat.call)).is_problem(410, "call-ended");
+    assert!(stage.a.calls().is_empty() && stage.b.calls().is_empty());
+    // The next one has her in it.
+    let tom = stage.radio(TOM, &[FIRE]);
+    let next = stage.a.call(&tom, FIRE, json!([]));
+    stage.b.entered(&mia, FIRE);
+    assert_eq!(stage.a.participants(&next.call), [MIA, TOM]);
+}
+
 //= TS 23.280 §10.8.2.6 test
 #[test]
 fn mig_23_the_second_client_stays_in_a() {

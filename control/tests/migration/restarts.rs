@@ -1,9 +1,9 @@
 //! Systems that restart, and a trunk that is cut, in the middle of a call.
 
 use super::{
-    host::{Host, until},
+    host::until,
     radio::{Radio, Seat},
-    stage::{A, ANA, B, BEA, BOB, FIRE, Stage, TOM},
+    stage::{ANA, B, BEA, BOB, FIRE, Stage, TOM},
 };
 use relay::trunk::Fault;
 use serde_json::json;
@@ -79,12 +79,11 @@ fn after_a_cut_what_was_said_meanwhile_follows_in_order() {
     let media = json!({"retention_ms": 60_000, "packets_per_s": 5000, "bytes_per_s": 5_000_000});
     stage.put_group(FIRE, json!({"media": media}));
     let (tom, seat, bea, mut said) = burst(&stage);
-    let up = |host: &Host, partner| host.get(&format!("/v1/partners/{partner}")).body["up"] == true;
     let ana = stage.radio(ANA, &[FIRE]);
     let before = stage.b.entered(&bea, FIRE);
     stage.a.fault(B, Fault::Cut);
     said.extend(stage.speak(&tom, &seat, 10..60));
-    until("both see that the trunk is down", || !up(&stage.a, B) && !up(&stage.b, A));
+    stage.await_cut();
     assert!(bea.is_silent());
     said.extend(stage.speak(&tom, &seat, 60..110));
     stage.a.fault(B, Fault::Heal);

@@ -113,8 +113,7 @@ fn rollback_p1_p4_p6_the_trunk_is_cut() {
         assert_eq!((&last["phase"], &last["result"]), (&json!(gate), &json!("home-unreachable")), "{moved}");
     }
     said.extend(stage.speak(&tom, &seat, 10..20));
-    let up = |host: &super::host::Host, partner| host.get(&format!("/v1/partners/{partner}")).body["up"] == true;
-    until("both see that the trunk is down", || !up(&stage.a, B) && !up(&stage.b, A));
+    stage.await_cut();
     stage.a.fault(B, Fault::Heal);
     stage.await_trunk();
     said.extend(stage.speak(&tom, &seat, 20..30));
@@ -124,6 +123,36 @@ fn rollback_p1_p4_p6_the_trunk_is_cut() {
         stage.a.entered(client, FIRE);
     }
     assert_eq!(stage.a.participants(&seat.call), [MIA, MIA, MIA, TOM]);
+    stage.nothing_is_left(FIRE);
+}
+
+/// A has committed and B does not know: B gives up what it never had, and she comes back by herself.
+#[test]
+fn rollback_p6_the_answer_is_lost_after_the_commit() {
+    let stage = Stage::new();
+    let mut mia = stage.radio(MIA, &[FIRE]);
+    let _ana = stage.radio(ANA, &[FIRE]);
+    let (tom, seat, mut said) = burst(&stage, &[&mia]);
+    stage.b.fault(A, Fault::Delay(Duration::from_millis(900)));
+    let groups = mia.resuming(FIRE);
+    let migration = stage.b.begin_move(&mia, A, groups);
+    stage.b.watch(&migration, passed("P4"));
+    stage.a.audited("migration-authorized", None);
+    stage.b.fault(A, Fault::Cut);
+    let moved = stage.b.watch(&migration, is_over);
+    ended_with(&moved, "home-unreachable");
+    assert_eq!(moved["phases"][2]["phase"], "P6", "{moved}");
+    said.extend(stage.speak(&tom, &seat, 10..20));
+    stage.await_cut();
+    stage.b.fault(A, Fault::Heal);
+    stage.a.audited("migration-given-up", None);
+    let groups = mia.resuming(FIRE);
+    stage.a.authorize(&mut mia);
+    stage.a.affiliate(&mut mia, groups);
+    said.extend(stage.speak(&tom, &seat, 20..30));
+    mia.hear(20);
+    assert_eq!(mia.media(), said);
+    assert_eq!(stage.a.participants(&seat.call), [ANA, MIA, TOM]);
     stage.nothing_is_left(FIRE);
 }
 

@@ -66,8 +66,11 @@ impl Stage {
     }
 
     pub(crate) fn await_trunk(&self) {
-        let up = |host: &Host, partner| host.get(&format!("/v1/partners/{partner}")).body["up"] == true;
-        until("the trunk stands", || up(&self.a, B) && up(&self.b, A));
+        until("the trunk stands", || self.a.is_up(B) && self.b.is_up(A));
+    }
+
+    pub(crate) fn await_cut(&self) {
+        until("both see that the trunk is down", || !self.a.is_up(B) && !self.b.is_up(A));
     }
 
     /// The system that an id belongs to.
