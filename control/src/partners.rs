@@ -4,10 +4,7 @@
 
 mod turns;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use control_core::{
     Cause, Refused,
@@ -84,7 +81,8 @@ impl Follower {
             }
             TrunkEvent::Letter { system, letter } => {
                 if let Err(refused) = mobility.letter(&system, *letter) {
-                    tracing::warn!("a letter of {system} is dropped: {}", refused.detail);
+                    // The partner waits for an answer that does not come: both sides begin anew.
+                    registry.relay.end_trunk(&system, "slow", &refused.detail);
                 }
             }
             TrunkEvent::Subscribe(subscription) => {
@@ -223,20 +221,4 @@ fn deny(trail: &dyn Trail, event: &'static str, system: &str, user: Option<&str>
         detail: refused.detail.clone(),
     };
     trail.append(&audit, SystemTime::now());
-}
-
-impl Registry {
-    /// A call without participants in which somebody is expected ends when the grace of its group is over.
-    pub(crate) fn end_after_grace(self: &Arc<Self>, call: &Arc<CallRecord>) {
-        if self.grace(call).is_none() {
-            return;
-        }
-        let (registry, call) = (Arc::clone(self), Arc::clone(call));
-        tokio::spawn(async move {
-            while let Some(ends) = registry.grace(&call) {
-                tokio::time::sleep(Duration::from_micros(ends.micros_since(registry.relay.now()))).await;
-            }
-            registry.end_if_empty(&call).await;
-        });
-    }
 }

@@ -1,9 +1,9 @@
 //! What the node keeps in memory: groups, calls, their participants, and what ended a while ago.
 
 mod calls;
-mod grace;
 mod groups;
 mod participants;
+mod releases;
 mod starts;
 
 use std::sync::{

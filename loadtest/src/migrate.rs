@@ -7,6 +7,7 @@ pub mod ear;
 pub mod field;
 pub mod judge;
 pub mod nodes;
+pub mod paired;
 pub mod plan;
 pub mod play;
 pub mod record;

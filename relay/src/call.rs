@@ -10,7 +10,7 @@ use std::{
 use relay_core::{
     Slot, Ssrc, TrunkId, call,
     late_entry::{
-        Facts,
+        Facts, ResumePoint,
         facts::{FloorFacts, FloorState},
     },
     roster::Participant,
@@ -140,6 +140,14 @@ impl Call {
             Some(false) => Err(AskError::Left),
             Some(true) => self.settle().await,
         }
+    }
+
+    /// Takes a participant out as [`Call::leave`] does, and answers the last packet that was sent to it, per SSRC.
+    pub async fn take_out(&self, slot: Slot, entry: u64) -> Result<Vec<ResumePoint>, AskError> {
+        let row = self.shared.row;
+        let points = self.ask(|reply| Mail::TakeOut { row, slot, entry, reply }).await;
+        self.leave(slot, entry).await?;
+        points
     }
 
     /// Asks for the floor, or gives it back, on behalf of a participant.

@@ -73,6 +73,8 @@ struct Line {
     system: Arc<str>,
     link: Link,
     ready: bool,
+    /// Its round trip is longer than what timers make up for.
+    slow: bool,
     /// When its calls were told last that their home lives.
     heard: Time,
     /// The calls that use it, by our number.
@@ -86,6 +88,8 @@ pub(crate) struct Counters {
     pub(crate) packets_shed: AtomicU64,
     /// Packets for no call that the partner may use, or beyond its quota.
     pub(crate) packets_refused: AtomicU64,
+    /// Times that a round trip became longer than what timers make up for.
+    pub(crate) slow_trunks: AtomicU64,
     /// Events that control did not take: the trunk was closed.
     pub(crate) events_shed: AtomicU64,
 }
@@ -164,13 +168,15 @@ impl Exchange {
         let Some(spanning) = self.spanning.get() else { return Err(PartnerError::NoTrunks) };
         let mut lines = self.lines();
         let trunk = spanning.trunks.put_partner(system, address)?;
-        lines.entry(trunk).or_insert_with(|| Line {
+        let line = lines.entry(trunk).or_insert_with(|| Line {
             system: Arc::from(system),
             link: Link::new(&spanning.system, system, spanning.incarnation, limits),
             ready: false,
+            slow: false,
             heard: Time::ZERO,
             calls: BTreeSet::new(),
         });
+        line.link.limit(limits);
         Ok(trunk)
     }
 
@@ -184,6 +190,13 @@ impl Exchange {
         for trunk in gone {
             self.down(trunk);
             self.lines().remove(&trunk);
+        }
+    }
+
+    /// Ends the trunk to a partner; it begins anew.
+    pub(crate) fn end(&self, system: &str, cause: &'static str, detail: String) {
+        if let Some(trunk) = self.trunk_to(system) {
+            self.link(trunk, Input::End { cause, detail });
         }
     }
 

@@ -7,7 +7,7 @@ use crossbeam::queue::ArrayQueue;
 use relay_core::{
     Millis, Slot, TrunkId,
     call::{Answer, Settings, Span},
-    late_entry::Facts,
+    late_entry::{Facts, ResumePoint},
     trunk::{Range, wire::Frame},
 };
 use relay_table::{Bell, Row};
@@ -32,6 +32,8 @@ pub(crate) enum Mail {
     Settle { row: Row, reply: oneshot::Sender<()> },
     /// A participant asks for the floor through the API.
     Ask { row: Row, slot: Slot, entry: u64, action: relay_core::call::Action, reply: oneshot::Sender<Answer> },
+    /// A participant is taken out now; what it was sent last is wanted. Its entry leaves the roster afterwards.
+    TakeOut { row: Row, slot: Slot, entry: u64, reply: oneshot::Sender<Vec<ResumePoint>> },
     /// What is the state of the call?
     Describe { row: Row, reply: oneshot::Sender<Facts> },
     /// Who takes part?

@@ -103,6 +103,7 @@ counters! {
     from_trunk "trunk_packets_kept_total" "Media packets of the home that were kept, backfill included.";
     backfilled "trunk_backfilled_total" "Packets of backfills, sent and taken.";
     trunk_overtaken "trunk_packets_lost_total" ("cause", "overtaken") "Media packets that a trunk did not get, by cause.";
+    unheard "trunk_packets_lost_total" ("cause", "home-unreachable") "Media packets that a trunk did not get, by cause.";
     backfill_missed "trunk_packets_lost_total" ("cause", "partition") "Media packets that a trunk did not get, by cause.";
     overrun "deliveries_lost_total" ("cause", "overrun") "Packets not sent to a participant, by cause.";
     overtaken "deliveries_lost_total" ("cause", "overtaken") "Packets not sent to a participant, by cause.";

@@ -261,6 +261,11 @@ impl Relay {
         self.shared.exchange.write(system, letter)
     }
 
+    /// Ends the trunk to a partner, which hears why; it is dialled again.
+    pub fn end_trunk(&self, system: &str, cause: &'static str, detail: &str) {
+        self.shared.exchange.end(system, cause, detail.to_owned());
+    }
+
     /// Answers a partner's subscription: with the call, or with a word from the cause table and a sentence.
     pub fn answer(&self, subscription: Subscription, call: Result<&Call, (String, String)>) {
         let unspanned = || (String::from("internal"), String::from("the call was opened before the trunks"));

@@ -87,8 +87,6 @@ enum Turn {
     Busy,
     /// Nothing is left to do.
     Idle,
-    /// The worker ends.
-    Stop,
 }
 
 impl Worker {
@@ -98,8 +96,12 @@ impl Worker {
             Err(error) => return tracing::error!("worker cannot watch its sockets: {error}; its calls get no media"),
         };
         loop {
-            match self.turn(&ready) {
-                Turn::Stop => return,
+            let turn = self.turn(&ready);
+            // The letter may have come in any part of the turn: whoever sleeps has none.
+            if self.post.stopping {
+                return;
+            }
+            match turn {
                 Turn::Busy => tokio::task::yield_now().await,
                 Turn::Idle => {
                     let (reader, letterbox) = (&self.reader, &self.post.letterbox);
@@ -117,9 +119,6 @@ impl Worker {
         self.calls.tick();
         ready.hush();
         self.attend();
-        if self.post.stopping {
-            return Turn::Stop;
-        }
         // Media before floor: a talker's last packets are taken before the release that ends its burst.
         let mut more = false;
         for kind in [Kind::Rtp, Kind::Floor, Kind::Rtcp] {

@@ -98,12 +98,17 @@ impl Release {
 
     /// What to do next; `Wake`: nothing else.
     pub fn poll(&mut self) -> Output {
-        if let Some(why) = self.says.take() {
-            return Output::Release(why);
-        }
-        match self.state {
-            State::Waiting { until } => Output::Wake(Some(until)),
-            _ => Output::Wake(None),
+        let next = self.peek();
+        self.says = None;
+        next
+    }
+
+    /// What `poll` would answer.
+    pub fn peek(&self) -> Output {
+        match (self.says, self.state) {
+            (Some(why), _) => Output::Release(why),
+            (None, State::Waiting { until }) => Output::Wake(Some(until)),
+            (None, _) => Output::Wake(None),
         }
     }
 

@@ -86,7 +86,7 @@ fn show(face: &Face, answer: &MigrationAnswer<Value>) -> Value {
 }
 
 fn passed(gate: &PhaseResult) -> Value {
-    json!({"phase": word(gate.phase), "ms": gate.took.0, "result": gate.result})
+    json!({"phase": word(gate.phase), "ms": gate.took.as_millis() as u64, "us": gate.took.as_micros() as u64, "result": gate.result})
 }
 
 /// The word of a phase: the gate's number, or how the migration ended.

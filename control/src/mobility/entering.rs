@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     http,
-    registry::{CallRecord, Entry, Opening, Registry},
+    registry::{Entry, Opening, Registry},
 };
 
 /// Enters a client. Answers what the API shows of it.
@@ -45,7 +45,7 @@ pub(super) async fn enter(registry: &Registry, enter: Enter) -> Result<Value, Re
     Ok(http::entered(&registry.relay, &seat))
 }
 
-/// Takes a client out of the call of a group, if it is in it. Answers what it heard last, if it moves.
+/// Takes a client out of the call of a group, if it is in it. Answers the last packet that was sent to it, per SSRC.
 pub(super) async fn leave(
     registry: &Arc<Registry>,
     user: &str,
@@ -54,17 +54,7 @@ pub(super) async fn leave(
     moving: bool,
 ) -> Vec<ResumePoint> {
     let Some(call) = registry.call_of_group(group) else { return Vec::new() };
-    let heard = match moving && call.of_client(user, client).is_some() {
-        true => heard(&call).await,
-        false => Vec::new(),
-    };
-    registry.take_out_client(&call, user, client, moving).await;
+    let heard = registry.take_out_client(&call, user, client, moving).await;
     registry.end_after_grace(&call);
     heard
-}
-
-/// The newest packets of the call before the client is taken out: what comes in between is heard twice rather than never.
-async fn heard(call: &CallRecord) -> Vec<ResumePoint> {
-    let facts = call.media.describe().await.map(|facts| facts.media).unwrap_or_default();
-    facts.iter().map(|media| ResumePoint { ssrc: media.ssrc, sequence: media.sequence }).collect()
 }

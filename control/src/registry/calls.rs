@@ -9,10 +9,11 @@ use std::{
 use control_core::{
     Cause, Refused,
     group::{Group, Standing},
+    release::Release,
 };
 use dashmap::Entry;
 use relay::{Call, CallSettings, FloorSettings, PartnerCall, call::JoinError};
-use relay_core::{Millis, Ssrc, Time};
+use relay_core::{Millis, Ssrc};
 
 use super::{
     Change, Registry, exhausted, mint,
@@ -28,7 +29,7 @@ pub(crate) struct CallRecord {
     pub(crate) since: SystemTime,
     pub(crate) media: Call,
     pub(super) participants: Mutex<Participants>,
-    pub(super) grace_ends: Mutex<Option<Time>>,
+    pub(super) release: Mutex<Release>,
     /// What neither this system nor the home still had when their trunk came back: SSRC, first, last; the newest.
     missed: Mutex<VecDeque<(Ssrc, u64, u64)>>,
 }
@@ -69,6 +70,8 @@ impl Registry {
         }
         let id = mint();
         let media = self.open(&id, group, &opening)?;
+        // The call of a partner's group is released by its home; here it ends with its last participant.
+        let grace_s = if opening.home.is_none() { opening.document.migration_grace_s } else { 0 };
         let call = Arc::new(CallRecord {
             id: id.clone(),
             group: group.to_owned(),
@@ -76,7 +79,7 @@ impl Registry {
             since: SystemTime::now(),
             media,
             participants: Mutex::new(Participants::default()),
-            grace_ends: Mutex::default(),
+            release: Mutex::new(Release::new(grace_s)),
             missed: Mutex::default(),
         });
         self.calls.insert(id, Arc::clone(&call));

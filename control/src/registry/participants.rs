@@ -114,9 +114,9 @@ impl Registry {
             (None, None) => match call.media.assign_ssrc() {
                 Ok(ssrc) => ssrc,
                 Err(full) => {
-                    call.forget(&record, None, entry.leg.rtp(), None);
+                    self.forget(call, &record, (None, entry.leg.rtp()), None, false);
                     drop(placed);
-                    self.end_if_empty(call).await;
+                    self.end_if_over(call).await;
                     return Err(exhausted(&full));
                 }
             },
@@ -150,13 +150,13 @@ impl Registry {
             Err(error) => {
                 // An entry that its owner did not confirm is withdrawn, a replaced one too: the client enters anew.
                 let withdrawn = placed.take();
-                call.forget(&record, old, entry.leg.rtp(), withdrawn.as_ref());
+                self.forget(call, &record, (old, entry.leg.rtp()), withdrawn.as_ref(), false);
                 if withdrawn.is_some() {
                     self.remember(&record.id);
                     self.gone(call, &record);
                 }
                 drop(placed);
-                self.end_if_empty(call).await;
+                self.end_if_over(call).await;
                 Err(refused(call, error))
             }
         }
@@ -165,14 +165,21 @@ impl Registry {
     /// Takes a participant out. When this returns nothing more can be sent to it.
     pub(crate) async fn leave(&self, call: &CallRecord, id: &str) -> Result<(), Refused> {
         let record = self.participant(call, id)?;
-        self.take_out(call, &record, None, Departure::Asked).await
+        self.take_out(call, &record, None, Departure::Asked).await.map(drop)
     }
 
     /// Takes a client out, if it is there, as the rules ordered. When this returns nothing more can be sent to it.
-    pub(crate) async fn take_out_client(&self, call: &CallRecord, user: &str, client: &str, moving: bool) {
-        let Some(record) = call.of_client(user, client) else { return };
+    /// Answers the last packet that was sent to it, per SSRC.
+    pub(crate) async fn take_out_client(
+        self: &Arc<Self>,
+        call: &Arc<CallRecord>,
+        user: &str,
+        client: &str,
+        moving: bool,
+    ) -> Vec<ResumePoint> {
+        let Some(record) = call.of_client(user, client) else { return Vec::new() };
         // Whoever has left meanwhile is as gone as it should be, and a leg that its owner does not let go is poisoned.
-        _ = self.take_out(call, &record, None, Departure::Ordered { moving }).await;
+        self.take_out(call, &record, None, Departure::Ordered { moving }).await.unwrap_or_default()
     }
 
     /// Takes a participant out; of one entry only, if it is named.
@@ -182,25 +189,24 @@ impl Registry {
         record: &ParticipantRecord,
         only: Option<u64>,
         why: Departure,
-    ) -> Result<(), Refused> {
+    ) -> Result<Vec<ResumePoint>, Refused> {
         let id = &record.id;
         let mut placed = record.placed.lock().await;
         let Some(here) = placed.take_if(|here| only.is_none_or(|entry| here.entry == entry)) else {
             return Err(gone(id));
         };
-        if why == (Departure::Ordered { moving: true }) {
-            self.outlives(call);
-        }
-        let left = call.media.leave(here.slot, here.entry).await;
-        call.forget(record, here.asked.leg.rtp(), None, Some(&here));
+        let left = call.media.take_out(here.slot, here.entry).await;
+        let moving = why == (Departure::Ordered { moving: true });
+        self.forget(call, record, (here.asked.leg.rtp(), None), Some(&here), moving);
         self.remember(id);
         if why == Departure::Asked {
             self.gone(call, record);
         }
         drop(placed);
-        self.end_if_empty(call).await;
+        self.end_if_over(call).await;
         match left {
-            Ok(()) | Err(AskError::Ended | AskError::Left) => Ok(()),
+            Ok(points) => Ok(points),
+            Err(AskError::Ended | AskError::Left) => Ok(Vec::new()),
             Err(error @ AskError::Unanswered) => Err(Refused::new(Cause::OwnerSilent, id, error.to_string())),
         }
     }
@@ -257,6 +263,29 @@ impl Registry {
         }
     }
 
+    /// A client takes part no longer, or was not entered; its addresses are free.
+    fn forget(
+        &self,
+        call: &CallRecord,
+        record: &ParticipantRecord,
+        (old, new): (Option<SocketAddr>, Option<SocketAddr>),
+        placed: Option<&Placed>,
+        moving: bool,
+    ) {
+        let mut participants = call.lock();
+        old.iter().chain(&new).for_each(|address| _ = participants.addresses.remove(address));
+        if participants.by_id.remove(&record.id).is_some() {
+            call.left(moving, self.relay.now());
+        }
+        participants.by_client.remove(&(record.user.clone(), record.client.clone()));
+        // The roster may have given the slot to somebody else already.
+        if let Some(placed) = placed
+            && participants.by_slot.get(&placed.slot).is_some_and(|holder| holder.id == record.id)
+        {
+            participants.by_slot.remove(&placed.slot);
+        }
+    }
+
     fn gone(&self, call: &CallRecord, record: &ParticipantRecord) {
         let (user, client) = (record.user.clone(), record.client.clone());
         self.changed(Change::Gone { user, client, group: call.group.clone() });
@@ -272,11 +301,6 @@ impl CallRecord {
     /// Participants of the call.
     pub(crate) fn len(&self) -> usize {
         self.lock().by_slot.len()
-    }
-
-    /// Whether nobody takes part, or is about to.
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock().by_id.is_empty()
     }
 
     /// Whether the client of this entry takes part, or is about to.
@@ -335,7 +359,9 @@ impl CallRecord {
         if let Some(rtp) = entry.leg.rtp() {
             participants.addresses.insert(rtp, record.id.clone());
         }
-        participants.by_id.insert(record.id.clone(), Arc::clone(&record));
+        if participants.by_id.insert(record.id.clone(), Arc::clone(&record)).is_none() {
+            self.came();
+        }
         participants.by_client.insert(key, Arc::clone(&record));
         Ok(record)
     }
@@ -348,25 +374,6 @@ impl CallRecord {
             if let Some(old) = old.filter(|old| Some(*old) != here.asked.leg.rtp()) {
                 participants.addresses.remove(&old);
             }
-        }
-    }
-
-    fn forget(
-        &self,
-        record: &ParticipantRecord,
-        old: Option<SocketAddr>,
-        new: Option<SocketAddr>,
-        placed: Option<&Placed>,
-    ) {
-        let mut participants = self.lock();
-        old.iter().chain(&new).for_each(|address| _ = participants.addresses.remove(address));
-        participants.by_id.remove(&record.id);
-        participants.by_client.remove(&(record.user.clone(), record.client.clone()));
-        // The roster may have given the slot to somebody else already.
-        if let Some(placed) = placed
-            && participants.by_slot.get(&placed.slot).is_some_and(|holder| holder.id == record.id)
-        {
-            participants.by_slot.remove(&placed.slot);
         }
     }
 }

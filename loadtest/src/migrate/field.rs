@@ -96,6 +96,11 @@ impl Field {
         Api::new(&self.urls[system.index()])
     }
 
+    /// The chat group.
+    pub fn chat(&self) -> &Group {
+        self.groups.iter().find(|group| group.is_chat).unwrap_or(&self.groups[GROUPS - 1])
+    }
+
     /// Now, on the clock of the run.
     pub fn now(&self) -> Time {
         self.groups[0].ground.now()

@@ -11,9 +11,10 @@ use tokio::{
 };
 
 use super::{
-    field::{Field, GROUPS, refused, word},
+    field::{Field, GROUPS, refused},
     judge::{Break, Promise, Terms, judge},
     nodes::Nodes,
+    paired,
     plan::{LENGTH_MAX, Plan, System},
     record::{Record, Stay},
     report::{Report, Row},
@@ -41,9 +42,6 @@ const WORDS: usize = 2;
 
 /// In which group it does: one that A defines, from B.
 const WORDS_GROUP: usize = 0;
-
-/// How often the base is measured.
-const BASE_SAMPLES: usize = 30;
 
 /// A talker: it stays in the home of its group and talks until it is told to stop.
 struct Talker {
@@ -86,8 +84,15 @@ async fn run(nodes: &Nodes, plan: &Plan) -> Result<Report, Failure> {
         client.begin().await?;
         movers.push(client);
     }
-    let base_ms = measure_base(&field).await?;
+    let (arrived, travelling) = watch::channel(false);
+    let (carried, chat) = (field.groups[WORDS_GROUP].clone(), field.chat().clone());
+    let pairs = tokio::spawn({
+        let field = field.clone();
+        async move { paired::measure(&field, &carried, &chat, travelling).await }
+    });
     let movers = travel(&field, plan, movers).await?;
+    arrived.send_replace(true);
+    let pairs = pairs.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
 
     // Everybody is in B. The talkers stop, and the first user that moved says something in a group that A defines.
     for talker in &talkers {
@@ -113,8 +118,7 @@ async fn run(nodes: &Nodes, plan: &Plan) -> Result<Report, Failure> {
     for (group, talker) in talkers.into_iter().enumerate() {
         tally.add_talker(group, talker).await?;
     }
-    let late_entry_group = field.groups[WORDS_GROUP].kind;
-    Ok(Report::new(plan.options.seed, tally.journeys, tally.rows, &base_ms, late_entry_group, tally.others))
+    Ok(Report::new(plan.options.seed, tally.journeys, tally.rows, &pairs, tally.others))
 }
 
 /// Everybody goes where the plan says, when it says so.
@@ -137,28 +141,6 @@ async fn travel(field: &Arc<Field>, plan: &Plan, movers: Vec<Client>) -> Result<
         arrived.push(task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?);
     }
     Ok(arrived)
-}
-
-/// What a question costs that B answers after one trunk round trip and one commit: an affiliation, without a leg, to a group that
-/// A defines.
-async fn measure_base(field: &Field) -> Result<Vec<f64>, Failure> {
-    let api = field.api(System::B);
-    let user = field.asking();
-    let body = json!({"user": user, "client": CLIENT, "profile": super::field::PROFILE});
-    refused("B's user its authorization", api.post("/v1/authorizations", &body).await)?;
-    let chat = field.groups.iter().find(|group| group.is_chat).map(|group| group.id.as_str());
-    let body = json!({"user": user, "client": CLIENT, "groups": [{"group": chat}]});
-    let mut taken_ms = Vec::new();
-    for _ in 0..BASE_SAMPLES {
-        let asked = field.now();
-        let answer = refused("B's user its affiliation", api.post("/v1/affiliations", &body).await)?;
-        taken_ms.push(field.now().micros_since(asked) as f64 / 1000.0);
-        let id = word(&answer, "affiliation");
-        let id = id.map_err(|how| Failure::Refused { what: "B's user its affiliation".into(), how })?;
-        let path = format!("/v1/affiliations/{}", segment(&id));
-        refused("to end an affiliation", api.delete(&path).await)?;
-    }
-    Ok(taken_ms)
 }
 
 impl Talker {

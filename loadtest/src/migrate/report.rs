@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     judge::{Break, Promise, Splice, Verdict},
+    paired::Pairs,
     plan::System,
     record::Journey,
 };
@@ -13,7 +14,7 @@ use super::{
 /// The late-entry part is at most so many times as long as a question with one trunk round trip and one commit.
 pub const RATIO_MAX: f64 = 3.0;
 
-/// Fewer moves than this say nothing about a ratio of medians.
+/// Fewer samples than this say nothing about a ratio of medians.
 pub const SAMPLES_MIN: usize = 20;
 
 /// How many breaks of one participant the table shows.
@@ -34,7 +35,9 @@ pub struct Report {
     pub groups: Vec<GroupRow>,
     /// What a question costs that is answered after one trunk round trip and one commit.
     pub base_ms: Spread,
-    /// Median of the late-entry part in B of the group that A defines ÷ median of that question.
+    /// From an affiliation sent to B to the first media, of a group that A defines; measured in turns with that question.
+    pub late_ms: Spread,
+    /// Median of the late-entry part ÷ median of that question.
     pub ratio: Option<f64>,
     /// Every participant, by group.
     pub participants: Vec<Row>,
@@ -104,27 +107,25 @@ pub struct Spread {
 }
 
 impl Report {
-    /// Sums up. `late_entry_group`: the one whose late-entry part in B is held against `base_ms`.
+    /// Sums up.
     pub fn new(
         seed: u64,
         journeys: Vec<Journey>,
         participants: Vec<Row>,
-        base_ms: &[f64],
-        late_entry_group: &'static str,
+        pairs: &Pairs,
         mut others: Vec<Break>,
     ) -> Report {
         let groups = groups(&participants);
-        let base_ms = Spread::of(base_ms.iter().copied());
-        let measured = groups.iter().find(|row| row.group == late_entry_group && row.to == System::B);
-        let late = measured.map(|row| row.late_ms).unwrap_or_default();
-        let ratio = late.p50.zip(base_ms.p50).map(|(late, base)| late / base);
-        if let Some(ratio) = ratio.filter(|ratio| *ratio > RATIO_MAX && late.count >= SAMPLES_MIN) {
+        let base_ms = Spread::of(pairs.base_ms.iter().copied());
+        let late_ms = Spread::of(pairs.late_ms.iter().copied());
+        let ratio = late_ms.p50.zip(base_ms.p50).map(|(late, base)| late / base);
+        if let Some(ratio) = ratio.filter(|ratio| *ratio > RATIO_MAX && late_ms.count >= SAMPLES_MIN) {
             others
                 .push(Break::new(Promise::AtOnce, format!("the ratio is {ratio:.2}, at most {RATIO_MAX} is promised")));
         }
         let broken = others.len() + participants.iter().filter(|row| !row.verdict.is_kept()).count();
         let phases = phases(&journeys);
-        Report { seed, broken, journeys, phases, groups, base_ms, ratio, participants, others }
+        Report { seed, broken, journeys, phases, groups, base_ms, late_ms, ratio, participants, others }
     }
 
     /// The tables, then what was broken, then the sum.
@@ -163,13 +164,21 @@ impl Report {
         let staying = self.participants.iter().filter(|row| !row.moves);
         let staying_lost: usize = staying.map(|row| row.verdict.counts.lost).sum();
         let word = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
-        let few = self.groups.iter().any(|row| row.entries < SAMPLES_MIN);
-        let note = if few { "; too few moves to hold it against the promise" } else { "" };
+        let (base, late) = (self.base_ms, self.late_ms);
         format!(
-            "one trunk round trip and one commit: p50 {} ms; late-entry part ÷ that: {} (at most {RATIO_MAX}{note})\n\
+            "one trunk round trip and one commit, {} times: p50 {} p95 {} max {} ms\n\
+             affiliation sent to first media, {} times: p50 {} p95 {} p99 {} max {} ms; ÷ that: {} (at most {RATIO_MAX})\n\
              seed {}: {} moves, {} rolled back, {} failed; {} packets heard, {} lost, {} twice, {} own, {} changed; \
              who stayed lost {staying_lost}; promises {}\n",
-            word(self.base_ms.p50),
+            base.count,
+            word(base.p50),
+            word(base.p95),
+            word(base.max),
+            late.count,
+            word(late.p50),
+            word(late.p95),
+            word(late.p99),
+            word(late.max),
             word(self.ratio),
             self.seed,
             self.journeys.len(),

@@ -1,18 +1,18 @@
 //! tshark reads every kind of floor message that a node sends, and reads in it what was meant.
 
-use std::{collections::HashMap, path::Path, process::Command};
+mod trunk;
+
+use std::collections::HashMap;
 
 use relay_core::floor::message::{Kind, Message, Source};
 use serde_json::json;
 
 use crate::{
+    dissector::{Row, number, read_by_tshark},
     handset::Handset,
     node::{self, Api},
     program,
 };
-
-/// The port to which the capture says that everything went; tshark is told that RTCP goes there.
-const PORT: u16 = 40_003;
 
 const FIELDS: [&str; 17] = [
     "rtcp.app.subtype",
@@ -45,7 +45,7 @@ async fn every_floor_message_of_a_node_says_to_tshark_what_was_meant() {
         .into_iter()
         .flat_map(|(name, handset)| handset.told.iter().map(move |told| (name, handset, told.as_slice())))
         .collect();
-    let read = read_by_tshark(&everything.iter().map(|row| row.2).collect::<Vec<_>>());
+    let read = read_by_tshark("floor-messages", &FIELDS, &everything.iter().map(|row| row.2).collect::<Vec<_>>());
     assert_eq!(read.len(), everything.len(), "tshark reads one message in each datagram");
 
     let mut said = Vec::new();
@@ -173,52 +173,4 @@ fn summary(row: &Row, [ana, ben]: [&Handset; 2], to: &Handset) -> String {
         ack,
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// What tshark says of one datagram, by field.
-type Row = HashMap<&'static str, String>;
-
-fn read_by_tshark(datagrams: &[&[u8]]) -> Vec<Row> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("floor-messages.pcap");
-    std::fs::write(&file, capture(datagrams)).unwrap();
-    let mut tshark = Command::new("tshark");
-    tshark.arg("-r").arg(&file).arg("-d").arg(format!("udp.port=={PORT},rtcp")).args([
-        "-T",
-        "fields",
-        "-E",
-        "separator=/t",
-    ]);
-    FIELDS.iter().for_each(|field| _ = tshark.args(["-e", field]));
-    let output = tshark.output().unwrap();
-    assert!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let row = |line: &str| FIELDS.into_iter().zip(line.split('\t').map(str::to_owned)).collect();
-    text.lines().map(row).collect()
-}
-
-/// A classic capture file of bare IPv4 packets, each with one UDP datagram to `PORT`.
-fn capture(datagrams: &[&[u8]]) -> Vec<u8> {
-    const RAW: u32 = 101;
-    let mut file = Vec::new();
-    file.extend(0xa1b2_c3d4_u32.to_le_bytes());
-    file.extend([2, 0, 4, 0]);
-    file.extend([0; 8]);
-    file.extend(65_535_u32.to_le_bytes());
-    file.extend(RAW.to_le_bytes());
-    for (at, datagram) in datagrams.iter().enumerate() {
-        let (udp, ip) = (datagram.len() as u16 + 8, datagram.len() as u16 + 28);
-        [at as u32, 0, u32::from(ip), u32::from(ip)].iter().for_each(|word| file.extend(word.to_le_bytes()));
-        file.extend([0x45, 0]);
-        file.extend(ip.to_be_bytes());
-        file.extend([0, 0, 0x40, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
-        [PORT - 1, PORT, udp, 0].iter().for_each(|word| file.extend(word.to_be_bytes()));
-        file.extend(*datagram);
-    }
-    file
-}
-
-/// A number as tshark prints it: decimal or hexadecimal.
-fn number(text: &str) -> u64 {
-    let hexadecimal = text.strip_prefix("0x").map(|digits| u64::from_str_radix(digits, 16));
-    hexadecimal.unwrap_or_else(|| text.parse()).unwrap_or_else(|_| panic!("tshark printed {text:?} for a number"))
 }

@@ -208,7 +208,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Input::Heard { slot } => self.hear(slot),
             Input::Enter { slot, entry, participant } => self.enter(slot, entry, participant),
             Input::Replace { slot, entry, participant } => self.replace(slot, entry, participant),
-            Input::Leave { slot } => self.leave(slot),
+            Input::Leave { slot } => _ = self.leave(slot),
             Input::Ask { slot, token, action } => self.ask(slot, token, action),
             Input::Trunk { from, what } => self.trunk_says(from, what),
             Input::Expel { trunk, reference, cause } => self.expel(trunk, reference, cause),

@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use bytes::{Buf, Bytes};
 use relay_core::{
     Millis, Time, TrunkId,
+    call::ROUND_TRIP_MAX,
     trunk::{
         frame,
         link::{Input, Output, Role},
@@ -109,7 +110,10 @@ impl Exchange {
                     self.tell(Some(trunk), TrunkEvent::Down { system: Arc::clone(&line.system), trunk });
                     self.mail_all(trunk, line, || TrunkMail::Lost);
                 }
-                Output::RoundTrip(round_trip) => self.mail_all(trunk, line, || TrunkMail::RoundTrip(round_trip)),
+                Output::RoundTrip(round_trip) => {
+                    self.watch(line, round_trip);
+                    self.mail_all(trunk, line, || TrunkMail::RoundTrip(round_trip));
+                }
                 Output::Deliver(frame) => self.deliver(trunk, line, frame),
                 Output::Close { cause, detail } => {
                     tracing::warn!("trunk to {} closed, {cause}: {detail}", line.system);
@@ -121,6 +125,22 @@ impl Exchange {
                 Output::Wake(_) => return,
             }
         }
+    }
+
+    /// Timers of talkers behind the trunk grow by its round trip only so far.
+    fn watch(&self, line: &mut Line, round_trip: Millis) {
+        let slow = round_trip > ROUND_TRIP_MAX;
+        if slow && !line.slow {
+            self.counters.slow_trunks.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                "trunk to {} takes {} ms there and back, more than {}; its talkers may lose the floor, late entry goes on; \
+                 check the network in between",
+                line.system,
+                round_trip.0,
+                ROUND_TRIP_MAX.0,
+            );
+        }
+        line.slow = slow;
     }
 
     fn deliver(&self, trunk: TrunkId, line: &mut Line, frame: Frame) {

@@ -29,16 +29,17 @@ const REFUSED: [Row; 9] = [
 
 impl Exchange {
     pub(crate) fn metrics(&self) -> Vec<Metric> {
-        let Some(trunks) = self.trunks() else { return Vec::new() };
         let counter = |name, help, value: u64| Metric { name, help, labels: Vec::new(), value: value as f64 };
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let mut all = trunks.counters();
+        let mut all = self.trunks().map(Trunks::counters).unwrap_or_default();
         let shed = "Packets of trunks for which a worker's queue was full.";
         all.push(counter("trunk_packets_shed_total", shed, read(&self.counters.packets_shed)));
         let refused = "Packets of trunks for no call that the partner may use, or beyond its quota.";
         all.push(counter("trunk_packets_refused_total", refused, read(&self.counters.packets_refused)));
         let events = "Trunk events that control did not take; their trunk began anew.";
         all.push(counter("trunk_events_shed_total", events, read(&self.counters.events_shed)));
+        let slow = "Times that a trunk's round trip became longer than what timers make up for.";
+        all.push(counter("trunk_round_trip_exceeded_total", slow, read(&self.counters.slow_trunks)));
         let lines = self.lines();
         let up = lines.values().filter(|line| line.ready).count();
         all.push(counter("trunks_up", "Trunks that can be used.", up as u64));

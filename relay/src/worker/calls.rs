@@ -242,14 +242,8 @@ impl Calls {
                         _ = reply.send(answer);
                     }
                 }
-                Output::Inactive => {
-                    counters.inactive.add(1);
-                    let event = Event::Inactive { call: running.id.clone(), epoch: running.epoch };
-                    tell(&self.events, counters, event);
-                }
-                Output::Expired { slot, entry } => {
-                    counters.expired.add(1);
-                    tell(&self.events, counters, Event::LegExpired { call: running.id.clone(), slot, entry });
+                output @ (Output::Inactive | Output::Expired { .. }) => {
+                    report(&self.events, counters, (&running.id, running.epoch), &output);
                 }
                 Output::Forward { to, flow, packet } => {
                     exchange.forward(to, flow, packet);
@@ -273,6 +267,26 @@ impl Calls {
         outgoing.flush_floor(sockets, counters);
         running.publish(counters);
         more
+    }
+}
+
+/// Tells control that a hang time or a leg has run out.
+fn report(
+    events: &mpsc::Sender<Event>,
+    counters: &Counters,
+    (id, epoch): (&Arc<str>, u64),
+    output: &Output<'_, Address>,
+) {
+    let call = Arc::clone(id);
+    match *output {
+        Output::Expired { slot, entry } => {
+            counters.expired.add(1);
+            tell(events, counters, Event::LegExpired { call, slot, entry });
+        }
+        _ => {
+            counters.inactive.add(1);
+            tell(events, counters, Event::Inactive { call, epoch });
+        }
     }
 }
 
@@ -327,6 +341,7 @@ impl Running {
         counters.from_trunk.add(now.from_trunk - before.from_trunk);
         counters.backfilled.add(now.backfilled - before.backfilled);
         counters.trunk_overtaken.add(now.trunk_overtaken - before.trunk_overtaken);
+        counters.unheard.add(now.unheard - before.unheard);
         counters.backfill_missed.add(now.backfill_missed - before.backfill_missed);
         let dropped = [
             &counters.drop_no_permission,

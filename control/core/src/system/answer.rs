@@ -148,7 +148,7 @@ pub struct PhaseResult {
     /// Which.
     pub phase: Phase,
     /// How long it took.
-    pub took: Millis,
+    pub took: core::time::Duration,
     /// `ok`, or the cause's code.
     pub result: &'static str,
 }

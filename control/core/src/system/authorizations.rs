@@ -104,7 +104,9 @@ impl<E: Clone> System<E> {
             return;
         }
         self.superseded.remember(format!("{id} {}", authorization.client), self.now);
-        if !self.authorizations.values().any(|other| other.partner_user == *id) {
+        let clients = self.authorized.range(ClientKey::new(&authorization.user, "")..);
+        let mut clients = clients.take_while(|(key, _)| key.user == authorization.user);
+        if !clients.any(|(_, other)| self.authorizations.get(other).is_some_and(|other| other.partner_user == *id)) {
             self.identities.remove(id);
             self.outbox.delete(rows::IDENTITIES, as_key(id));
         }

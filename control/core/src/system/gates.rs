@@ -89,6 +89,7 @@ impl<E: Clone> System<E> {
         if let Some(earlier) = self.authorized.get(&key).cloned() {
             self.end_authorization(&earlier, Then::Nothing);
         }
+        // The old system has said so already, unless its letter was dropped at a limit.
         self.drop_homed(|homed, _| homed.user == key.user && homed.client == key.client);
         let granted = migration.granted.unwrap_or_default();
         self.add_authorization(Authorization {

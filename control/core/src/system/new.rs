@@ -235,7 +235,8 @@ impl<E: Clone> System<E> {
         if effect == Effect::Nothing {
             return;
         }
-        migration.phases.push(PhaseResult { phase, took: now.since(migration.gate_since), result });
+        let took = core::time::Duration::from_micros(now.micros_since(migration.gate_since));
+        migration.phases.push(PhaseResult { phase, took, result });
         match effect {
             Effect::Go(phase) => {
                 self.write_migration(id);

@@ -94,7 +94,7 @@ async fn a_slot_that_was_given_on_stays_with_its_new_holder() {
     let ben = enter(&registry, &call, "ben", 40_004).await.expect("a place");
     let slot = registry.placed(&call, &ben).await.expect("he is there").slot;
     assert_eq!(slot, here.slot, "the slot that she had");
-    call.forget(&record, None, here.asked.leg.rtp(), Some(&here));
+    registry.forget(&call, &record, (None, here.asked.leg.rtp()), Some(&here), false);
     assert_eq!(call.at_slot(slot).map(|record| record.id.clone()), Some(ben));
     assert_eq!(call.len(), 2);
     stop(registry).await;

@@ -69,7 +69,8 @@ pub(super) fn phases(migration: &Value) -> Vec<Phase> {
     let phases = migration.get("phases").and_then(Value::as_array).into_iter().flatten();
     let read = |phase: &Value| {
         let text = |name| phase.get(name).and_then(Value::as_str);
-        let ms = phase.get("ms").and_then(Value::as_f64)?;
+        let exact = phase.get("us").and_then(Value::as_f64).map(|us| us / 1000.0);
+        let ms = exact.or_else(|| phase.get("ms").and_then(Value::as_f64))?;
         Some(Phase { phase: text("phase")?.into(), ms, result: text("result").unwrap_or("-").into() })
     };
     phases.filter_map(read).collect()

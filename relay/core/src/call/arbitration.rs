@@ -31,9 +31,13 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             }
         };
         let now = self.now;
+        let released = matches!(packet.message, Message::Release { .. });
         let Some(seat) = self.seat_mut(slot) else { return };
         seat.floor.handle(input, now);
         self.drain(slot);
+        if released {
+            self.answer(slot, Answer::Released);
+        }
     }
 
     /// A participant asks for the floor by a message.
@@ -42,6 +46,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let Some(seat) = self.seat_mut(slot) else { return };
         seat.asked = priority.unwrap_or(0);
         seat.has_asked = true;
+        seat.asks_implicitly = false;
         seat.floor.handle(participant::Input::Request, now);
         self.drain(slot);
     }
@@ -62,7 +67,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Action::Release => {
                 let waits = self.arbiter.waits(slot);
                 self.outbox.push_back(Work::Answer(token, Answer::Released));
-                if self.arbiter.holder() != Some(slot) && !waits {
+                self.answer(slot, Answer::Released);
+                if self.arbiter.holder() != Some(slot) && !waits && !self.arbiter.is_under_way(slot) {
                     return;
                 }
                 participant::Input::Release { acknowledge: false }
@@ -154,7 +160,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 Output::Taken { by } => self.tell_all(Told::Taken, Some(by)),
                 Output::Idle => self.tell_all(Told::Idle, None),
                 Output::Deny { to, cause } => {
-                    self.note(to, Told::Deny, Note::Deny(cause));
+                    // TS 24.380 §6.3.5.2.2: an implicit request that cannot be granted is answered by Floor Taken alone.
+                    match self.asks_implicitly(to) && cause == DenyCause::AnotherClientHasPermission {
+                        true => self.tell(to, Told::Deny),
+                        false => self.note(to, Told::Deny, Note::Deny(cause)),
+                    }
                     self.answer(to, Answer::Denied(cause));
                 }
                 Output::Queued { to, position, priority, tell } => {
@@ -191,15 +201,20 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             self.tell(slot, told);
         }
         self.turn.telling = Some(0);
-        for trunk in self.trunks.iter().map(|subscriber| subscriber.trunk) {
-            self.outbox.push_back(Work::TellTrunk(trunk));
-        }
+        // What waits unsaid is outdated; said in its place, the newest state would come before the grant that it is about.
+        self.outbox.retain(|work| !matches!(work, Work::TellTrunk(_)));
+        self.outbox.extend(self.trunks.iter().map(|subscriber| Work::TellTrunk(subscriber.trunk)));
     }
 
     /// Whether a participant behind a trunk has a request that was not granted yet. A grant crosses once: the partner repeats it
     /// to its participant (T20), and a second one could meet a participant that has given the first one back.
     fn has_asked(&mut self, slot: Slot) -> bool {
         self.seat_mut(slot).is_some_and(|seat| core::mem::take(&mut seat.has_asked))
+    }
+
+    /// Whether the first request of a participant, made by entering, was not answered yet.
+    fn asks_implicitly(&mut self, slot: Slot) -> bool {
+        self.seat_mut(slot).is_some_and(|seat| core::mem::take(&mut seat.asks_implicitly))
     }
 
     /// Whether a partner serves this participant.

@@ -71,7 +71,16 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             State::PendingRevoke { holder, .. } => (FloorState::PendingRevoke, Some(holder)),
             State::StartStop | State::Idle | State::Releasing => (FloorState::Idle, None),
         };
-        (state, talker, self.arbiter.since())
+        (state, talker, self.floor_since())
+    }
+
+    /// What the home told first is as old as the home says, not as our knowledge of it.
+    fn floor_since(&self) -> Time {
+        let since = self.arbiter.since();
+        match self.uplink.as_ref().and_then(|uplink| uplink.floor_since) {
+            Some((at_home, Some(heard))) if heard == since => at_home,
+            _ => since,
+        }
     }
 
     /// Whether the talker's identity is withheld.

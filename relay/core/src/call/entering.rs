@@ -1,17 +1,16 @@
 //! How a participant comes into a call, changes its leg, and goes: always by the same way, late entry.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
 use super::{Call, Seat, alarm::Alarm, telling::Note, work::Work};
 use crate::{
-    Millis, Order, Slot,
+    Millis, Order, Slot, Time,
     floor::{
-        cause::DenyCause,
         general::{self, State},
         participant,
     },
-    late_entry::{newcomer::Newcomer, plan::Plan},
+    late_entry::{ResumePoint, newcomer::Newcomer, plan::Plan},
     roster,
 };
 
@@ -29,7 +28,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.announce(slot);
         let before = self.outbox.len();
         self.set_up_or_ask(slot, implicit);
-        self.welcome(slot, before, implicit);
+        self.welcome(slot, before);
         if self.is_behind(slot) {
             // Its partner serves it: the trunk brought floor and media when the partner subscribed.
             self.counters.entered += 1;
@@ -63,6 +62,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             sent: old.sent,
             overtaken: old.overtaken,
             has_asked: old.has_asked,
+            asks_implicitly: old.asks_implicitly,
             extra: old.extra,
             ..self.newcomer_seat(entry, who)
         };
@@ -80,20 +80,39 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.serve_from(slot, goes_on);
     }
 
-    /// A participant leaves: from here on nothing is handed out for it.
-    pub(super) fn leave(&mut self, slot: Slot) {
-        let Some(seat) = self.seat_mut(slot) else { return };
+    /// A participant leaves, and is told later what it was sent last: the newest packet of each SSRC. From here on nothing is handed
+    /// out for it.
+    pub fn take_out(&mut self, slot: Slot, now: Time) -> Vec<ResumePoint> {
+        self.now = self.now.max(now);
+        let Some(user) = self.seat(slot).map(|seat| seat.who.user.clone()) else { return Vec::new() };
+        let next = self.leave(slot);
+        let mut points: Vec<ResumePoint> = Vec::new();
+        for (ssrc, voice) in self.voices.iter().filter(|(_, voice)| voice.user != user) {
+            let mut of_voice = self.kept.from(self.kept.oldest()).filter(|(_, row)| row.ssrc == *ssrc).peekable();
+            // What retention no longer has was sent, or is missed: it is not asked for again.
+            let before = of_voice.peek().map(|(_, row)| row.sequence.0.wrapping_sub(1));
+            let sent = of_voice.take_while(|(order, _)| *order < next).map(|(_, row)| row.sequence.0).max();
+            let sequence = sent.or(before).unwrap_or(voice.newest.0);
+            points.push(ResumePoint { ssrc: *ssrc, sequence });
+        }
+        points
+    }
+
+    /// A participant leaves: from here on nothing is handed out for it. Answers the first packet that it was not given.
+    pub(super) fn leave(&mut self, slot: Slot) -> Order {
+        let Some(seat) = self.seat_mut(slot) else { return self.kept.end() };
         seat.floor.handle(participant::Input::Leave, crate::Time::ZERO);
         self.note_own(slot);
         self.drain(slot);
-        let Some(mut seat) = self.seats.get_mut(slot.index()).and_then(Option::take) else { return };
-        self.withdraw(slot, &mut seat);
+        let Some(mut seat) = self.seats.get_mut(slot.index()).and_then(Option::take) else { return self.kept.end() };
+        let live = self.withdraw(slot, &mut seat);
         self.answer(slot, super::Answer::Left);
         self.participants -= 1;
         match seat.who.leg.behind() {
             Some(behind) => _ = self.behind.remove(&(behind.trunk, behind.reference)),
             None => self.depart(seat.who.audio_ssrc.0),
         }
+        seat.newcomer.map_or(live, |newcomer| newcomer.next())
     }
 
     fn set_up_or_ask(&mut self, slot: Slot, implicit: bool) {
@@ -108,13 +127,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     /// The state of the floor goes before everything else that is said to the newcomer, unless it has the floor itself.
-    fn welcome(&mut self, slot: Slot, before: usize, implicit: bool) {
-        if implicit {
-            // TS 24.380 §6.3.5.2.2: an implicit request that cannot be granted or queued is answered by Floor Taken alone.
-            self.outbox.retain(|work| {
-                !matches!(work, Work::Note(to, Note::Deny(DenyCause::AnotherClientHasPermission)) if *to == slot)
-            });
-        }
+    fn welcome(&mut self, slot: Slot, before: usize) {
         if self.arbiter.holder() != Some(slot) {
             self.outbox.insert(before.min(self.outbox.len()), Work::Tell(slot));
         }
@@ -160,6 +173,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             sent: 0,
             overtaken: 0,
             has_asked: false,
+            asks_implicitly: who.implicit_floor_request,
             extra: Millis(0),
             who,
         }

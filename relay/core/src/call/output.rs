@@ -207,6 +207,8 @@ pub struct Counters {
     pub trunk_overtaken: u64,
     /// Packets that neither this system nor the home had any more when the trunk came back.
     pub backfill_missed: u64,
+    /// Packets of our own talkers that the home did not get while it was out of reach.
+    pub unheard: u64,
     /// Media that does not leave, by [`Drop::index`](media::Drop::index).
     pub dropped: [u64; media::Drop::COUNT],
 }

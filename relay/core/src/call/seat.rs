@@ -40,6 +40,8 @@ pub(super) struct Seat {
     pub(super) overtaken: u64,
     /// Whether its last request was not granted yet.
     pub(super) has_asked: bool,
+    /// Whether the request that it made by entering was not answered yet.
+    pub(super) asks_implicitly: bool,
     /// The round trip to the partner that serves it.
     pub(super) extra: Millis,
 }

@@ -4,8 +4,10 @@ mod floor;
 mod late_entry;
 mod legs;
 mod partner;
+mod partner_floor;
 mod resume;
 mod span;
+mod star;
 
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
@@ -42,7 +44,7 @@ struct World {
     expired: Vec<(Slot, u64)>,
     entries: u64,
     /// What goes over trunks, and what control is told of them.
-    spanning: Vec<Spanning>,
+    spanning: Vec<(TrunkId, Spanning)>,
 }
 
 fn settings() -> Settings {

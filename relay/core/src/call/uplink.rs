@@ -11,6 +11,7 @@ use crate::{
         message::{Indicator, Message, Packet, Track},
         non_controlling::{self, FromHome, ToHome},
     },
+    retention::Kept,
     rtp,
     trunk::{
         Range,
@@ -41,6 +42,8 @@ pub(super) struct Uplink {
     range: Option<Range>,
     /// Who talks elsewhere.
     pub(super) elsewhere: Option<(Arc<str>, Ssrc)>,
+    /// When the floor came into the state that the home tells first, and when we heard of it.
+    pub(super) floor_since: Option<(Time, Option<Time>)>,
     /// The first packet that was not looked at for sending it up.
     next: Order,
     filling: Option<Filling>,
@@ -73,6 +76,7 @@ impl Uplink {
             generation: 0,
             range: None,
             elsewhere: None,
+            floor_since: None,
             next: Order(0),
             filling: None,
             ends: Vec::new(),
@@ -168,8 +172,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         uplink.home_flow = Some(subscribed.home_flow);
         uplink.generation = subscribed.generation;
         // What our talkers said while nobody could hear it at home stays here.
-        uplink.next = end;
+        let (kept, next) = (&self.kept, core::mem::replace(&mut uplink.next, end));
+        let own = |row: &Kept| range.is_some_and(|range| range.contains(row.ssrc));
+        self.counters.unheard += kept.from(next).filter(|(_, row)| own(row)).count() as u64;
         let snapshot = subscribed.snapshot.clone().unwrap_or_default();
+        uplink.floor_since = Some((now - Millis(snapshot.floor_since), None));
         let finished = snapshot.bursts.iter().filter(|burst| !burst.running && burst.last > 0);
         uplink.ends = finished.map(|burst| (Ssrc(burst.ssrc), burst.last - 1)).collect();
         uplink.filling = Some(Filling {
@@ -267,7 +274,13 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 return;
             }
         };
+        let tells_all = matches!(says, FromHome::Taken { .. } | FromHome::Idle);
         self.arbiter.home_says(says, self.now);
+        if let Some((_, heard @ None)) = self.uplink.as_mut().and_then(|uplink| uplink.floor_since.as_mut())
+            && tells_all
+        {
+            *heard = Some(self.arbiter.since());
+        }
         self.settle();
     }
 

@@ -90,6 +90,11 @@ impl Newcomer {
         self.plan.leave_out(own);
     }
 
+    /// The first packet that it was not looked at for.
+    pub fn next(&self) -> Order {
+        self.next
+    }
+
     /// What it gets.
     pub fn plan(&self) -> &Plan {
         &self.plan

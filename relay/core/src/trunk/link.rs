@@ -186,6 +186,16 @@ impl Link {
         self.outputs.pop_front().unwrap_or_else(|| Output::Wake(self.next()))
     }
 
+    /// New limits. What the partner has already stays; rates begin full.
+    pub fn limit(&mut self, limits: Limits) {
+        if limits != self.limits {
+            self.limits = limits;
+            self.frames = Bucket::full(limits.frames_per_s.into());
+            self.packets = Bucket::full(limits.packets_per_s.into());
+            self.octets = Bucket::full(limits.bytes_per_s.into());
+        }
+    }
+
     /// How far the trunk has come.
     pub fn state(&self) -> State {
         self.state

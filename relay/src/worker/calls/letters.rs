@@ -4,9 +4,10 @@ use hashbrown::HashMap;
 use relay_core::{
     Slot,
     call::{Answer, Call, Counters, FromTrunk, Input},
+    late_entry::ResumePoint,
 };
 
-use super::{Calls, Running};
+use super::{Bound, Calls, Running};
 use crate::{
     ParticipantFacts,
     mail::{Mail, Opening},
@@ -35,6 +36,9 @@ impl Calls {
                 running.asking.insert(token, reply);
                 running.call.handle(Input::Ask { slot, token, action }, now);
                 self.mark(row.index());
+            }
+            Mail::TakeOut { row, slot, entry, reply } => {
+                _ = reply.send(self.take_out(row.index(), slot, entry));
             }
             Mail::Describe { row, reply } => {
                 let Some(running) = self.at_present(row.index()) else { return };
@@ -95,6 +99,18 @@ impl Calls {
         }));
         self.counters.calls.add(1);
         self.mark(index);
+    }
+
+    fn take_out(&mut self, index: usize, slot: Slot, entry: u64) -> Vec<ResumePoint> {
+        let now = self.now;
+        let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { return Vec::new() };
+        let Some((_, leg, ssrc)) = running.call.bound(slot).filter(|bound| bound.0 == entry) else { return Vec::new() };
+        self.legs.unbind(Bound { call: index as u32, slot }, leg, ssrc);
+        running.expecting.remove(&entry);
+        running.refused.forget(slot);
+        let points = running.call.take_out(slot, now);
+        self.mark(index);
+        points
     }
 
     fn at(&mut self, index: usize) -> Option<&mut Running> {

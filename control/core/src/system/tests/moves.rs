@@ -230,3 +230,36 @@ fn a_migrated_client_that_deauthorises_is_given_up() {
     let rows = world.leftovers(A);
     assert!(!rows.iter().any(|row| row.starts_with("affiliations")), "{rows:?}");
 }
+
+#[test]
+fn into_a_partners_prearranged_call_nobody_comes_without_affiliation() {
+    let (mut world, ticket) = world();
+    world.migrate(B, A, Some(&ticket), &[]);
+    world.pass(Millis(1_000));
+    let ask = Ask::EnterByClient { user: ANA_AT_B.into(), client: "radio".into(), group: FIRE.into() };
+    assert_eq!(world.ask(B, ask.clone()).expect_err("it is refused").cause.code(), "not-affiliated");
+    world.pass(Millis(100));
+    assert!(world.serving(FIRE, ANA, "radio").is_empty());
+    let rows = world.leftovers(A);
+    assert!(!rows.iter().any(|row| row.contains("homed")), "what asking made is undone: {rows:?}");
+    world.affiliate(B, ANA_AT_B, "radio", &[FIRE]);
+    assert!(world.ask(B, ask).is_ok());
+}
+
+#[test]
+fn two_clients_of_a_user_share_its_id_in_the_partner_and_the_last_one_takes_it_away() {
+    let (mut world, ticket) = world();
+    world.migrate(B, A, Some(&ticket), &[FIRE]);
+    let (_, tickets) = world.authorize(A, ANA, "car");
+    let ask = World::migrate_ask(ANA, "car", A, Some(&tickets[B]), &[FIRE]);
+    world.ask(B, ask).expect("it begins");
+    world.pass(Millis(1_000));
+    assert_eq!((world.serving(FIRE, ANA, "radio"), world.serving(FIRE, ANA, "car")), ([B].into(), [B].into()));
+    world.authorize(A, ANA, "radio");
+    world.pass(Millis(100));
+    assert_eq!((world.serving(FIRE, ANA, "radio"), world.serving(FIRE, ANA, "car")), ([].into(), [B].into()));
+    world.authorize(A, ANA, "car");
+    world.pass(Millis(100));
+    let rows = world.leftovers(B);
+    assert!(!rows.iter().any(|row| row.starts_with("identities") || row.starts_with("authorizations")), "{rows:?}");
+}

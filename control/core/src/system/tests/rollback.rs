@@ -3,10 +3,13 @@
 
 use std::{string::String, vec::Vec};
 
-use relay_core::{Millis, trunk::wire::letter::What};
+use relay_core::{
+    Millis,
+    trunk::wire::{self, letter::What},
+};
 
 use super::{
-    super::{COMMIT_MS_MAX, GATE_MS_MAX, MigrationAnswer, Phase},
+    super::{COMMIT_MS_MAX, GATE_MS_MAX, Input, MigrationAnswer, Phase},
     moves::{AMBU, CHAT, FIRE, world},
     world::{A, ANA, B, Shown, World},
 };
@@ -121,6 +124,31 @@ fn mig_21_the_new_system_dies_and_the_old_one_takes_the_client_back_by_itself() 
 }
 
 #[test]
+fn a_commit_counts_until_the_old_system_has_taken_the_client_back() {
+    for (after, commits) in [(COMMIT_MS_MAX.0 - 1, true), (COMMIT_MS_MAX.0, false)] {
+        let (mut world, ticket) = world();
+        let (user, client) = (String::from(ANA), String::from("radio"));
+        let key = super::super::ClientKey::new(&user, &client);
+        let ticket = super::super::secrets::bytes(&ticket);
+        let leave = wire::Leave { ticket, user: user.clone(), client: client.clone() };
+        let letter = |what| Input::Letter { from: B.into(), letter: wire::Letter { id: 9, what: Some(what) } };
+        world.give(A, letter(What::Leave(leave)));
+        let place = world.nodes[A].system.origins[&key].row.place.clone();
+        let Some(super::super::rows::Place::Leaving(leaving)) = place else { panic!("it leaves") };
+        world.pass(Millis(after));
+        let (migration, partner_user) = (leaving.token.clone(), String::from("sip:x@b.example"));
+        let authorize = wire::AuthorizationRequest { migration, user, client, partner_user, index: 0 };
+        world.give(A, letter(What::Authorize(authorize)));
+        assert_eq!(world.authorized(A, ANA, "radio"), !commits);
+        assert_eq!(world.in_call(FIRE, ANA, "radio") == [A], !commits);
+        let refused: &[Option<&str>] = if commits { &[] } else { &[Some("superseded")] };
+        assert_eq!(world.audited(A, "migration-refused"), refused);
+        world.pass(Millis(20_000));
+        assert_eq!(world.authorized(A, ANA, "radio"), !commits, "after a commit A takes nothing back by itself");
+    }
+}
+
+#[test]
 fn a_crash_of_the_old_system_before_the_commit_restores_the_client() {
     let (mut world, ticket) = world();
     let id = world.migrate(B, A, Some(&ticket), &[FIRE]);
@@ -174,6 +202,7 @@ fn what_a_partner_has_to_know_survives_a_crash() {
     world.trunk(true);
     world.pass(Millis(100));
     assert!(world.serving(FIRE, ANA, "radio").is_empty());
+    assert!(!world.authorized(B, ANA, "radio"), "B was told, not only refused");
 }
 
 #[test]

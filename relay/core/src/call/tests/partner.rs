@@ -22,7 +22,7 @@ fn numbers(ssrc: u32, range: core::ops::Range<u16>) -> Vec<(u32, u16)> {
     range.map(|sequence| (ssrc, sequence)).collect()
 }
 
-#[test] //= DESIGN §7 test
+#[test]
 fn a_talker_at_home_is_heard_behind_the_trunk_once_per_packet() {
     let mut pair = pair();
     for at in 0..50 {
@@ -67,7 +67,10 @@ fn a_partner_that_comes_gets_the_whole_retention_and_serves_resume_points_from_i
     pair.talk_home(0, ANA.into(), 100..200);
     assert_eq!(pair.partner.heard(EVA), numbers(ANA.into(), 30..200));
     assert!(pair.partner.told(EVA)[0].starts_with("taken(sip:ana@a)!"), "{:?}", pair.partner.told(EVA));
-    assert_eq!(pair.partner.facts[&Slot(0)].media[0].resumed_from, Some(30));
+    let facts = &pair.partner.facts[&Slot(0)];
+    assert_eq!(facts.media[0].resumed_from, Some(30));
+    let since = facts.floor.since;
+    assert!((2_000..2_100).contains(&since.0), "ana has had the floor for two seconds, not {} ms", since.0);
 }
 
 #[test]

@@ -66,3 +66,35 @@ fn packets_swapped_at_the_begin_of_a_voice_confuse_no_newcomer() {
     assert_eq!((facts.media[0].sequence, facts.bursts[0].last), (2, 2));
     assert_eq!(world.heard(EVA), [65_535, 1, 2].map(|n| (u32::from(ANA), n)));
 }
+
+#[test]
+fn who_is_taken_out_at_any_moment_hears_the_rest_when_it_comes_back() {
+    for talked in [0u16, 1, 60, 90] {
+        let mut world = World::new(settings());
+        world.enter(0, participant("sip:ana@a", ANA));
+        world.enter(1, participant("sip:ben@a", BEN));
+        world.request(0, ANA, 0);
+        let talk = |world: &mut World, numbers: core::ops::Range<u16>| {
+            for n in numbers {
+                world.media(0, ANA.into(), n);
+                world.run_until(at((u32::from(n) + 1) * 20));
+            }
+        };
+        talk(&mut world, 0..50);
+        // Eva is served from retention, paced, while Ana goes on; after 60 or 90 packets she has caught up, or not yet.
+        enter_with(&mut world, ANA, 9);
+        talk(&mut world, 50..50 + talked);
+        let before = world.heard(EVA);
+        let resume = world.call.take_out(Slot(2), world.now);
+        world.pump(usize::MAX);
+        talk(&mut world, 50 + talked..200);
+        assert_eq!(world.heard(EVA), before, "nothing is sent to who was taken out");
+        assert_eq!(
+            resume,
+            [ResumePoint { ssrc: Ssrc(ANA.into()), sequence: before.last().map_or(9, |last| last.1.into()) }]
+        );
+        world.enter(2, Participant { resume, ..participant("sip:eva@a", EVA) });
+        world.run_until(at(6_000));
+        assert_eq!(world.heard(EVA), of_ana(10..200), "{talked} packets after she came");
+    }
+}

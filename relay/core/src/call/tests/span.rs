@@ -27,20 +27,21 @@ pub(super) enum Spanning {
 }
 
 impl Spanning {
-    pub(super) fn of(output: Output<'_, SocketAddr>) -> Spanning {
+    /// What is said, and to or about which trunk; what names none is about the home's.
+    pub(super) fn of(output: Output<'_, SocketAddr>) -> (TrunkId, Spanning) {
         match output {
-            Output::Frame { frame, .. } => Spanning::Frame(frame),
-            Output::Forward { packet, .. } => Spanning::Forward(packet.to_vec()),
-            Output::Backfill { orders, kept, done, .. } => {
+            Output::Frame { to, frame } => (to, Spanning::Frame(frame)),
+            Output::Forward { to, packet, .. } => (to, Spanning::Forward(packet.to_vec())),
+            Output::Backfill { to, orders, kept, done, .. } => {
                 let packets = orders.iter().map(|order| kept.packet(*order).expect("it is kept").to_vec());
-                Spanning::Backfill(packets.collect(), done)
+                (to, Spanning::Backfill(packets.collect(), done))
             }
-            Output::Announced { announced, .. } => Spanning::Announced(announced),
-            Output::Departed { reference, .. } => Spanning::Departed(reference),
-            Output::Ready { range } => Spanning::Ready(range),
-            Output::Refused { cause } => Spanning::Refused(cause),
-            Output::Expelled { slot, .. } => Spanning::Expelled(slot),
-            Output::Missed { ssrc, first, last } => Spanning::Missed(ssrc, first, last),
+            Output::Announced { trunk, announced } => (trunk, Spanning::Announced(announced)),
+            Output::Departed { trunk, reference } => (trunk, Spanning::Departed(reference)),
+            Output::Ready { range } => (TRUNK, Spanning::Ready(range)),
+            Output::Refused { cause } => (TRUNK, Spanning::Refused(cause)),
+            Output::Expelled { slot, .. } => (TRUNK, Spanning::Expelled(slot)),
+            Output::Missed { ssrc, first, last } => (TRUNK, Spanning::Missed(ssrc, first, last)),
             output => panic!("nothing of a trunk: {output:?}"),
         }
     }
@@ -121,8 +122,8 @@ impl Pair {
     pub(super) fn cut(&mut self) {
         self.up = false;
         self.wire.clear();
-        self.trunk_at_both(|| FromTrunk::Lost);
         let gone: Vec<Slot> = self.home.call.behind.values().copied().collect();
+        self.trunk_at_both(|| FromTrunk::Lost);
         gone.into_iter().for_each(|slot| self.home.leave(slot.0));
         self.collect();
     }
@@ -166,8 +167,8 @@ impl Pair {
     /// Takes what both say, and plays control for them.
     fn collect(&mut self) {
         loop {
-            let said: Vec<_> = self.home.spanning.drain(..).map(|said| (true, said)).collect();
-            let more = self.partner.spanning.drain(..).map(|said| (false, said));
+            let said: Vec<_> = self.home.spanning.drain(..).map(|said| (true, said.1)).collect();
+            let more = self.partner.spanning.drain(..).map(|said| (false, said.1));
             let said: Vec<_> = said.into_iter().chain(more).collect();
             if said.is_empty() {
                 return;

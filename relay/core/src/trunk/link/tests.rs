@@ -270,6 +270,25 @@ fn participants_up_to_the_limit_are_announced_and_one_more_is_expelled() {
 }
 
 #[test]
+fn new_limits_count_at_once_and_take_nothing_away() {
+    let mut link = ready();
+    check_with(
+        &mut link,
+        "0 ms  b subscribe 7 fire, a subscribed 7 1 -> deliver subscribe 7 fire, send subscribed 7 1",
+    );
+    link.limit(Limits { participants: 1, ..LIMITS });
+    check_with(
+        &mut link,
+        "0 ms  b announce 1 5 -> deliver announce 1 5
+         0 ms  b announce 1 6 -> send expel 7 6 limit-reached",
+    );
+    link.limit(Limits { participants: 0, ..LIMITS });
+    assert_eq!(link.participants(), 1);
+    link.limit(Limits { participants: 2, ..LIMITS });
+    check_with(&mut link, "0 ms  b announce 1 6 -> deliver announce 1 6");
+}
+
+#[test]
 fn media_up_to_either_limit_passes_and_one_more_is_counted() {
     let mut link = ready();
     let passed =
