@@ -51,6 +51,8 @@ pub(crate) enum Mail {
 /// What comes over a trunk and must not be lost.
 #[derive(Debug)]
 pub(crate) enum TrunkMail {
+    /// Before it stands again: the other end has started anew.
+    Restarted,
     /// It stands.
     Up,
     /// It stands no longer.

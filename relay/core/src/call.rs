@@ -261,6 +261,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             self.trunk_heard(from);
         }
         match what {
+            FromTrunk::Restarted => self.home_restarted(from),
             FromTrunk::Up => self.trunk_up(from),
             FromTrunk::Lost => self.trunk_lost(from),
             FromTrunk::Heard => {}

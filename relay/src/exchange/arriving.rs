@@ -102,6 +102,9 @@ impl Exchange {
                         if restarted { "; it has started anew" } else { "" }
                     );
                     self.tell(Some(trunk), TrunkEvent::Up { system: Arc::clone(&line.system) });
+                    if restarted {
+                        self.mail_all(trunk, line, || TrunkMail::Restarted);
+                    }
                     self.mail_all(trunk, line, || TrunkMail::Up);
                 }
                 Output::Lost => {

@@ -91,6 +91,8 @@ pub enum Action {
 /// What comes over a trunk.
 #[derive(Debug)]
 pub enum FromTrunk<'a> {
+    /// Before it stands again: the other end has forgotten every call.
+    Restarted,
     /// It stands.
     Up,
     /// It stands no longer.

@@ -11,6 +11,7 @@ use crate::{
         message::{Indicator, Message, Packet, Track},
         non_controlling::{self, FromHome, ToHome},
     },
+    retention::Kept,
     trunk::{
         Range as SsrcRange,
         wire::{self, frame::What},
@@ -29,6 +30,8 @@ pub(super) struct Uplink {
     pub(super) trunk: TrunkId,
     group: String,
     start: bool,
+    /// The home has forgotten the call, which goes on here: it is started there anew.
+    anew: bool,
     /// The home's number of the call, while the trunk carries it.
     pub(super) home_flow: Option<u32>,
     generation: u64,
@@ -57,6 +60,7 @@ impl Uplink {
             trunk,
             group: group.into(),
             start,
+            anew: false,
             home_flow: None,
             generation: 0,
             range: None,
@@ -105,11 +109,20 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let last = voices.iter().take(POINTS_MAX);
         let last = last.map(|(ssrc, voice)| wire::Point { ssrc: ssrc.0, sequence: voice.newest.0 }).collect();
         let (flow, range) = (self.flow, uplink.range.map_or(0, SsrcRange::wire));
-        let subscribe = wire::Subscribe { flow, group: uplink.group.clone(), start: uplink.start, range, last };
+        let start = uplink.start || uplink.anew;
+        let subscribe = wire::Subscribe { flow, group: uplink.group.clone(), start, range, last };
         if let Some(uplink) = self.uplink.as_mut() {
             uplink.filling = Some(Filling::default());
         }
         self.frame(trunk, What::Subscribe(subscribe));
+    }
+
+    /// The home lost the call with everything else; whoever is in it here did not leave it.
+    pub(super) fn home_restarted(&mut self, trunk: TrunkId) {
+        if let Some(uplink) = self.uplink.as_mut().filter(|uplink| uplink.trunk == trunk) {
+            // A call that the home has never taken in is started only by who may start it.
+            uplink.anew |= uplink.generation != 0;
+        }
     }
 
     /// The trunk is down. At the home: the partner's subscription ends. In a partner: nobody decides until it is back.
@@ -164,10 +177,13 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let snapshot = subscribed.snapshot.as_ref().unwrap_or(&none);
         filling.answered(snapshot, subscribed.backfill == 0, now);
         uplink.range = range;
+        uplink.anew = false;
         uplink.home_flow = Some(subscribed.home_flow);
         uplink.generation = subscribed.generation;
         // What our talkers said while nobody could hear it at home stays here.
-        uplink.next = end;
+        let (kept, next) = (&self.kept, core::mem::replace(&mut uplink.next, end));
+        let own = |row: &Kept| range.is_some_and(|range| range.contains(row.ssrc));
+        self.counters.unheard += kept.from(next).filter(|(_, row)| own(row)).count() as u64;
         uplink.told_since = Some(now - Millis(snapshot.floor_since));
         let finished = snapshot.bursts.iter().filter(|burst| !burst.running && burst.last > 0);
         uplink.ends = finished.map(|burst| (Ssrc(burst.ssrc), burst.last - 1)).collect();

@@ -25,6 +25,7 @@ impl Calls {
     /// Something that must not be lost came over a trunk.
     pub(super) fn trunk_mail(&mut self, index: usize, from: TrunkId, mail: TrunkMail) {
         match mail {
+            TrunkMail::Restarted => self.tell_trunk(index, from, FromTrunk::Restarted),
             TrunkMail::Up => self.tell_trunk(index, from, FromTrunk::Up),
             TrunkMail::Lost => {
                 if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {

@@ -41,6 +41,20 @@ fn a_talker_at_home_is_heard_behind_the_trunk_once_per_packet() {
 }
 
 #[test]
+fn a_home_that_has_restarted_starts_the_call_anew_and_one_that_ended_it_does_not() {
+    for (restarted, starts) in [(false, false), (true, true)] {
+        let mut pair = Pair::entering_only();
+        pair.enter_home(0, "sip:ana@a", ANA);
+        pair.connect();
+        pair.run(Millis(50));
+        assert_eq!(pair.asks_again(restarted), starts);
+        assert_eq!(pair.asks_again(false), starts, "until it is taken in");
+    }
+    let mut never_taken_in = Pair::entering_only();
+    assert!(!never_taken_in.asks_again(true), "who enters only starts nothing");
+}
+
+#[test]
 fn a_partner_that_comes_gets_the_whole_retention_and_serves_resume_points_from_it() {
     let mut pair = Pair::new();
     pair.enter_home(0, "sip:ana@a", ANA);

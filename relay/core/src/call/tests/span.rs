@@ -88,6 +88,30 @@ impl Pair {
         }
     }
 
+    /// A partner whose call was opened for somebody who may not start one.
+    pub(super) fn entering_only() -> Pair {
+        let mut pair = Pair::new();
+        let home = Home { trunk: TRUNK, group: "fire".into(), start: false };
+        let span = Span { flow: 20, generation: 1, range: Range::new(0), home: Some(home) };
+        pair.partner.call = Call::new(settings(), Ssrc(0xcafe)).spanning(span);
+        pair
+    }
+
+    /// What the partner asks for when its trunk stands again: whether the home shall start a call.
+    pub(super) fn asks_again(&mut self, home_restarted: bool) -> bool {
+        self.cut();
+        if home_restarted {
+            self.partner.tell(Input::Trunk { from: TRUNK, what: FromTrunk::Restarted });
+        }
+        self.partner.tell(Input::Trunk { from: TRUNK, what: FromTrunk::Up });
+        let start = self.partner.spanning.iter().find_map(|said| {
+            let (_, Spanning::Frame(frame)) = said else { return None };
+            let Some(wire::frame::What::Subscribe(subscribe)) = &frame.what else { return None };
+            Some(subscribe.start)
+        });
+        start.expect("it subscribes")
+    }
+
     /// The trunk comes up.
     pub(super) fn connect(&mut self) {
         self.up = true;
