@@ -9,6 +9,7 @@ mod arbiter;
 mod arbitration;
 mod describing;
 mod entering;
+mod filling;
 mod input;
 mod media;
 mod mirror;

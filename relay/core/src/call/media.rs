@@ -147,16 +147,21 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Entry::Occupied(mut voice) => voice.get_mut().note(packet, self.now),
             Entry::Vacant(place) => {
                 let user = self.seats.get(slot.index())?.as_ref()?.who.user.clone();
-                // A newcomer that begins to talk while it is still served from retention does not hear itself there.
-                for newcomer in &self.newcomers {
-                    if let Some(seat) = super::at_mut(&mut self.seats, *newcomer)
-                        && seat.who.user == user
-                        && let Some(newcomer) = seat.newcomer.as_deref_mut()
-                    {
-                        newcomer.leave_out(packet.ssrc());
-                    }
-                }
-                Some(place.insert(Voice::begin(user, packet, self.now)).newest)
+                let newest = place.insert(Voice::begin(user.clone(), packet, self.now)).newest;
+                self.leave_out(packet.ssrc(), &user);
+                Some(newest)
+            }
+        }
+    }
+
+    /// A user speaks under this SSRC: its newcomers, who are still served from retention, do not hear it there.
+    pub(super) fn leave_out(&mut self, ssrc: Ssrc, user: &str) {
+        for newcomer in &self.newcomers {
+            if let Some(seat) = super::at_mut(&mut self.seats, *newcomer)
+                && *seat.who.user == *user
+                && let Some(newcomer) = seat.newcomer.as_deref_mut()
+            {
+                newcomer.leave_out(ssrc);
             }
         }
     }

@@ -17,13 +17,20 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     pub(super) fn know_voice(&mut self, told: &wire::Voice) {
         let (ssrc, user) = (Ssrc(told.ssrc), Arc::<str>::from(told.user.as_str()));
         match self.voices.entry(ssrc) {
-            Entry::Occupied(mut known) => known.get_mut().user = user,
+            Entry::Occupied(mut known) => known.get_mut().user = user.clone(),
             Entry::Vacant(place) => {
                 let payload_type = (told.payload_type & 0x7f) as u8;
-                place.insert(Voice::known(user, Sequence(told.sequence), told.timestamp, payload_type, self.now));
+                place.insert(Voice::known(
+                    user.clone(),
+                    Sequence(told.sequence),
+                    told.timestamp,
+                    payload_type,
+                    self.now,
+                ));
             }
         }
         self.own = None;
+        self.leave_out(ssrc, &user);
     }
 
     /// Somebody whom we do not serve has the floor.
@@ -36,6 +43,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             voice.user = user.clone();
             self.own = None;
         }
+        // Its newcomers leave it out although nothing of it has come: they may be served from retention for a while.
+        self.leave_out(ssrc, &user);
         if let Some(uplink) = self.uplink.as_mut() {
             uplink.elsewhere = Some((user.clone(), ssrc));
         }

@@ -3,7 +3,7 @@
 use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use super::{Call, Drop, work::Work};
+use super::{Call, Drop, filling::Filling, work::Work};
 use crate::{
     Millis, Order, Slot, Ssrc, Time, TrunkId,
     floor::{
@@ -41,23 +41,13 @@ pub(super) struct Uplink {
     pub(super) elsewhere: Option<(Arc<str>, Ssrc)>,
     /// The first packet that was not looked at for sending it up.
     next: Order,
+    /// Where the last backfill stands in the ring: it came from the home, also what our talkers had said.
+    filled: core::ops::Range<Order>,
     filling: Option<Filling>,
+    /// Live packets that were quicker than the answer to the subscription.
+    early: VecDeque<Vec<u8>>,
     /// Where bursts of the home ended, so that backfill is cut there: SSRC and last number.
     pub(super) ends: Vec<(Ssrc, u64)>,
-}
-
-/// A backfill on its way.
-#[derive(Debug)]
-struct Filling {
-    until: Time,
-    ages: VecDeque<Time>,
-    packets: VecDeque<Vec<u8>>,
-    /// Live packets behind it.
-    held: VecDeque<Vec<u8>>,
-    done: bool,
-    /// The newest number of each SSRC before the trunk broke.
-    before: Vec<(Ssrc, u64)>,
-    newest: Vec<(Ssrc, u64)>,
 }
 
 impl Uplink {
@@ -71,7 +61,9 @@ impl Uplink {
             range: None,
             elsewhere: None,
             next: Order(0),
+            filled: Order(0)..Order(0),
             filling: None,
+            early: VecDeque::new(),
             ends: Vec::new(),
         }
     }
@@ -104,6 +96,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.unsubscribe(trunk);
         let Some(uplink) = self.uplink.as_mut().filter(|uplink| uplink.trunk == trunk) else { return };
         uplink.home_flow = None;
+        uplink.early.clear();
         if uplink.filling.is_some() {
             self.finish_filling();
         }
@@ -163,7 +156,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             until: now + BACKFILL_MAX,
             ages: VecDeque::new(),
             packets: VecDeque::new(),
-            held: VecDeque::new(),
+            held: core::mem::take(&mut uplink.early),
             done: subscribed.backfill == 0,
             before: newest,
             newest: snapshot.voices.iter().map(|voice| (Ssrc(voice.ssrc), voice.sequence)).collect(),
@@ -303,6 +296,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         while uplink.next < end {
             let order = uplink.next;
             uplink.next = order.next();
+            if uplink.filled.contains(&order) {
+                uplink.next = uplink.filled.end.max(uplink.next);
+                continue;
+            }
             if self.kept.kept(order).is_some_and(|row| range.contains(row.ssrc)) {
                 self.counters.forwarded += 1;
                 return Some((uplink.trunk, flow, order));
@@ -311,14 +308,19 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         None
     }
 
-    /// Media of the home: given out as it comes, unless a backfill is on its way before it.
+    /// Media of the home: given out as it comes, unless a backfill is on its way before it, or the answer that says so.
     pub(super) fn media_from_home(&mut self, packet: &rtp::Packet<'_>) {
         let Some(uplink) = self.uplink.as_mut() else { return };
         if uplink.range.is_some_and(|range| range.contains(packet.ssrc())) {
             return self.count(Drop::Injected);
         }
-        match &mut uplink.filling {
-            Some(filling) if filling.held.len() < HELD_MAX => filling.held.push_back(packet.bytes().to_vec()),
+        let held = match &mut uplink.filling {
+            Some(filling) => Some(&mut filling.held),
+            None if uplink.home_flow.is_none() => Some(&mut uplink.early),
+            None => None,
+        };
+        match held {
+            Some(held) if held.len() < HELD_MAX => held.push_back(packet.bytes().to_vec()),
             Some(_) => self.count(Drop::Held),
             None => {
                 let now = self.now;
@@ -355,12 +357,16 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         let resumed = if filling.packets.is_empty() { Vec::new() } else { self.stop_live() };
         let now = self.now;
+        let began = self.kept.end();
         while let Some(bytes) = filling.packets.pop_front() {
             let arrived = filling.ages.pop_front().unwrap_or(now);
             if let Ok(packet) = rtp::Packet::parse_protected(&bytes) {
                 self.counters.backfilled += 1;
                 self.keep_from_home(&packet, arrived, false);
             }
+        }
+        if let Some(uplink) = self.uplink.as_mut() {
+            uplink.filled = began..self.kept.end();
         }
         self.resume_paced(resumed);
         self.align_burst();
@@ -370,23 +376,5 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             }
         }
         self.outbox.push_back(Work::Ready);
-    }
-}
-
-impl Filling {
-    /// What neither we have nor the home still has, per SSRC, in the home's numbers.
-    fn missed(&self) -> Vec<(Ssrc, u64, u64)> {
-        let first_of = |ssrc: Ssrc| {
-            let parsed = self.packets.iter().filter_map(|bytes| rtp::Packet::parse_protected(bytes).ok());
-            parsed.filter(|packet| packet.ssrc() == ssrc).map(|packet| packet.sequence()).next()
-        };
-        let lacks = |(ssrc, before): &(Ssrc, u64)| {
-            let newest = self.newest.iter().find(|newest| newest.0 == *ssrc)?.1;
-            let at_home = |low16: u16| rtp::Extender::resume(rtp::Sequence(newest)).extend(low16).0;
-            let first = at_home((*before & 0xffff) as u16) + 1;
-            let last = first_of(*ssrc).map_or(newest, |sequence| at_home(sequence).saturating_sub(1));
-            (first <= last).then_some((*ssrc, first, last))
-        };
-        self.before.iter().filter_map(lacks).collect()
     }
 }
