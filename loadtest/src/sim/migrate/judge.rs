@@ -39,13 +39,15 @@ pub struct Counts {
     pub dropped: u64,
     /// Packets of a talker that were heard behind a cut trunk.
     pub on_lease: u64,
+    /// Packets of a user's other client that were heard because they overtook the word whose they are.
+    pub overtook: u64,
     /// Packets that no system had any more.
     pub missed: u64,
 }
 
 impl Counts {
     /// Every counter with what it counts, in one order.
-    fn rows(&mut self) -> [(&'static str, &mut u64); 13] {
+    fn rows(&mut self) -> [(&'static str, &mut u64); 14] {
         [
             ("moves asked for", &mut self.migrations),
             ("moves that succeeded", &mut self.moved),
@@ -59,6 +61,7 @@ impl Counts {
             ("packets over the trunk for no call", &mut self.for_no_call),
             ("packets that a relay did not take", &mut self.dropped),
             ("packets of a talker behind a cut", &mut self.on_lease),
+            ("own packets that overtook Floor Taken", &mut self.overtook),
             ("packets that nobody had any more", &mut self.missed),
         ]
     }

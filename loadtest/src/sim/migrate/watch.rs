@@ -79,6 +79,9 @@ impl World {
     pub(super) fn judge_taken(&mut self, number: u64, say: &Say, took: u64, dropped: u64) {
         let now = self.now;
         self.judge.counts.dropped += dropped;
+        if let Say::Frame(what) = say {
+            self.judge.told(number, what, now);
+        }
         match say {
             Say::Media(_, bytes) if took > 0 => {
                 self.judge.accepted(number, bytes, now, true);

@@ -17,6 +17,9 @@ const PACED_MAX: Millis = Millis(4_000);
 /// What of retention may be gone when a late packet finds its way: a backfill lasts at most a second.
 const FILLING_MAX: Millis = Millis(1_500);
 
+/// The longest that a datagram is on its way to a device.
+const DOWN_MAX: Millis = Millis(10);
+
 /// What stands at the edge of retention may go or stay.
 const EDGE: Millis = Millis(300);
 
@@ -93,7 +96,7 @@ impl Judge {
         entry: u64,
         channel: Channel,
         bytes: &[u8],
-        _now: Time,
+        now: Time,
     ) -> Option<(Ssrc, u16)> {
         let hearing = self.hearings.get_mut(&entry)?;
         if channel == Channel::Floor {
@@ -112,7 +115,12 @@ impl Judge {
             return None;
         };
         let hearing = self.hearings.get_mut(&entry)?;
-        let wrong = if self.spoken[place].user == hearing.user {
+        // Media never waits for Floor Taken: what overtook it on the trunk is nobody's yet.
+        let relay = self.relays.get(&hearing.call)?;
+        let is_known = relay.is_home || relay.knows.get(&ssrc.0).is_some_and(|since| *since + DOWN_MAX < now);
+        let is_own = self.spoken[place].user == hearing.user;
+        self.counts.overtook += u64::from(is_own && !is_known);
+        let wrong = if is_own && is_known {
             Some("its own words")
         } else if !hearing.got.insert(place) {
             Some("twice")
@@ -126,7 +134,14 @@ impl Judge {
         hearing.newest.insert(ssrc.0, place);
         self.counts.judged += 1;
         if let Some(wrong) = wrong {
-            self.broken(format!("entry {entry} heard packet {sequence} of {:#x} {wrong}", ssrc.0));
+            let dbg = self
+                .relays
+                .get(&self.hearings[&entry].call)
+                .map(|r| (r.knows.get(&ssrc.0).copied(), r.log.get(&place).copied(), self.spoken[place].at, r.is_home));
+            self.broken(format!(
+                "entry {entry} heard packet {sequence} of {:#x} {wrong} DBG {dbg:?} {now:?} {:?}",
+                ssrc.0, self.hearings[&entry]
+            ));
         }
         Some((ssrc, sequence))
     }

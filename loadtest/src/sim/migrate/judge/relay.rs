@@ -24,7 +24,7 @@ const EDGE: Millis = Millis(20);
 /// One call of one relay.
 #[derive(Debug, Default)]
 pub(super) struct Relay {
-    is_home: bool,
+    pub(super) is_home: bool,
     /// When each packet came to this call, by its place in what was said.
     pub(super) log: BTreeMap<usize, Time>,
     /// Who has the floor, as this relay has told it.
@@ -38,6 +38,8 @@ pub(super) struct Relay {
     owed: VecDeque<usize>,
     /// What a backfill has to bring yet.
     backfill: BTreeSet<usize>,
+    /// Since when it knows who speaks under an SSRC of the home.
+    pub(super) knows: BTreeMap<u32, Time>,
     /// Whether anything ever came by backfill.
     pub(super) was_filled: bool,
 }
@@ -186,6 +188,28 @@ impl Judge {
         if owed != place || place.is_none() {
             let number = rtp::Packet::parse_protected(bytes).map(|packet| (packet.ssrc().0, packet.sequence()));
             self.broken(format!("call {call} gives the trunk packet {number:?}, owed was {owed:?}, not {place:?}"));
+        }
+    }
+
+    /// A partner's call learns who speaks.
+    pub(in crate::sim::migrate) fn told(&mut self, call: u64, what: &What, now: Time) {
+        let Some(relay) = self.relays.get_mut(&call) else { return };
+        let mut know = |ssrc: u32| _ = relay.knows.entry(ssrc).or_insert(now);
+        match what {
+            What::Subscribed(subscribed) => {
+                let voices = subscribed.snapshot.iter().flat_map(|snapshot| &snapshot.voices);
+                voices.for_each(|voice| know(voice.ssrc));
+            }
+            What::Floor(floor) => {
+                for item in message::read(&floor.message) {
+                    if let Ok(Item::Packet(packet)) = item
+                        && let Message::Taken { audio_ssrc: Some(ssrc), .. } = packet.message
+                    {
+                        know(ssrc.0);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
