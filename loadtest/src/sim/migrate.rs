@@ -3,13 +3,17 @@
 //!
 //! What stands between the cores here does what a node's shell does, and decides nothing. The same seed plays the same run.
 
+mod answers;
 mod calls;
 mod chance;
 mod device;
+mod ears;
+mod ending;
 mod event;
 mod judge;
 mod node;
 mod owner;
+mod partners;
 mod watch;
 mod wire;
 mod world;

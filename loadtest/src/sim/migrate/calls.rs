@@ -5,14 +5,11 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use control_core::{Cause, Refused, system::Input};
 use relay_core::{
     Millis, Slot, Ssrc, Time, TrunkId,
-    call::{Announced, Call, Home, Settings, Span},
+    call::{Call, Home, Settings, Span},
     floor,
     late_entry::ResumePoint,
-    roster::{Attachment, Behind, Participant},
-    trunk::{
-        Range, link,
-        wire::{self, frame::What},
-    },
+    roster::{Attachment, Participant},
+    trunk::Range,
 };
 
 use super::{
@@ -29,9 +26,6 @@ const JOIN_MAX: Millis = Millis(5_000);
 
 /// How long a home's call outlives who moves: the default of a group.
 pub(super) const GRACE: Millis = Millis(10_000);
-
-/// How often an entry looks for the running call again that ended before it was entered, as in a node.
-const ATTEMPTS: u8 = 3;
 
 /// How long media is kept.
 pub(super) const RETENTION: Millis = Millis(10_000);
@@ -53,7 +47,7 @@ pub(super) struct Running {
     /// Who belongs to an address.
     pub(super) addresses: BTreeMap<SocketAddr, u64>,
     pub(super) waiting: Vec<(ClientOf, Entering)>,
-    grace: Option<Time>,
+    pub(super) grace: Option<Time>,
     next_slot: u32,
     /// Participants whom a partner announced and about whom the rules were asked, and whether they have gone meanwhile.
     pub(super) admitting: BTreeMap<u32, bool>,
@@ -112,7 +106,7 @@ impl World {
     }
 
     /// Enters a client into the call of a group, which is opened if it may be.
-    fn start(&mut self, at: usize, client: ClientOf, mut entering: Entering) {
+    pub(super) fn start(&mut self, at: usize, client: ClientOf, mut entering: Entering) {
         let group = client.2;
         let number = match self.call_of(at, group) {
             Some(number) => number,
@@ -226,13 +220,20 @@ impl World {
         self.finish_for(node, &client, to, opened, Ok(shown));
     }
 
-    fn finish(&mut self, at: usize, client: &ClientOf, entering: &Entering, result: Result<Shown, Refused>) {
+    pub(super) fn finish(&mut self, at: usize, client: &ClientOf, entering: &Entering, result: Result<Shown, Refused>) {
         if let Some(to) = entering.to {
             self.finish_for(at, client, to, entering.opened, result);
         }
     }
 
-    fn finish_for(&mut self, at: usize, client: &ClientOf, to: EnterFor, opened: bool, result: Result<Shown, Refused>) {
+    pub(super) fn finish_for(
+        &mut self,
+        at: usize,
+        client: &ClientOf,
+        to: EnterFor,
+        opened: bool,
+        result: Result<Shown, Refused>,
+    ) {
         let (user, name, group) = client.clone();
         let word = match &result {
             Ok(shown) => format!("as {}", shown.entry),
@@ -301,172 +302,8 @@ impl World {
         self.end_if_empty(number);
         media.iter().map(|media| ResumePoint { ssrc: media.ssrc, sequence: media.sequence }).collect()
     }
-
-    pub(super) fn take_out(&mut self, number: u64, entry: u64, moving: bool) {
-        let now = self.now;
-        let Some(running) = self.calls.get_mut(&number) else { return };
-        let Some(at) = running.seats.iter().position(|seat| seat.entry == entry) else { return };
-        let seat = running.seats.remove(at);
-        if moving && running.home.is_none() {
-            running.grace = Some(now + GRACE);
-            self.queue.put(now + GRACE, Event::GraceOver(number));
-        }
-        let group = running.group;
-        if let Some((to, opened)) = seat.pending {
-            let node = running.node;
-            self.finish_for(node, &(seat.user, seat.client, group), to, opened, Err(ended(group)));
-        }
-        self.deeds.push_back(Deed::Call(number, Say::Leave(seat.slot)));
-    }
-
-    /// A participant that left by itself, or whose home does not want it.
-    pub(super) fn take_out_gone(&mut self, number: u64, entry: u64) {
-        let Some(running) = self.calls.get(&number) else { return };
-        let (node, group) = (running.node, GROUPS[running.group].0.into());
-        let Some(seat) = running.seats.iter().find(|seat| seat.entry == entry) else { return };
-        let gone = Input::Gone { user: seat.user.clone(), client: seat.client.clone(), group };
-        self.take_out(number, entry, false);
-        self.deeds.push_back(Deed::System(node, gone));
-        self.end_if_empty(number);
-    }
-
-    /// Who is behind the trunk goes: one by its reference, or everybody.
-    pub(super) fn leave_behind(&mut self, at: usize, call: Option<u64>, reference: Option<u32>) {
-        let calls = self.calls.iter().filter(|(number, running)| {
-            running.node == at && running.home.is_none() && call.is_none_or(|call| call == **number)
-        });
-        for number in calls.map(|(number, _)| *number).collect::<Vec<_>>() {
-            let Some(running) = self.calls.get_mut(&number) else { continue };
-            for (admitting, gone) in &mut running.admitting {
-                *gone |= reference.is_none_or(|reference| reference == *admitting);
-            }
-            let meant = |leg: &Attachment| {
-                leg.behind().is_some_and(|behind| reference.is_none_or(|reference| reference == behind.reference))
-            };
-            let gone = running.seats.iter().filter(|seat| meant(&seat.leg)).map(|seat| seat.entry);
-            for entry in gone.collect::<Vec<_>>() {
-                self.take_out(number, entry, true);
-            }
-            self.end_if_empty(number);
-        }
-    }
-
-    /// A partner's participant may enter: a leg of the same client here is taken out first.
-    pub(super) fn admit(&mut self, number: u64, announced: Announced, standing: control_core::group::Standing) {
-        let Some(running) = self.calls.get_mut(&number) else { return };
-        if running.admitting.remove(&announced.reference) != Some(false) {
-            return;
-        }
-        let group = running.group;
-        let seat = running.seats.iter().find(|seat| seat.user == announced.user && seat.client == announced.client);
-        if let Some(entry) = seat.map(|seat| seat.entry) {
-            self.take_out(number, entry, true);
-        }
-        let entering = Entering {
-            to: None,
-            home: None,
-            leg: Attachment::Trunk(Behind { trunk: TRUNK, reference: announced.reference }),
-            ssrc: Some(announced.audio_ssrc),
-            priority: announced.priority,
-            queueing: announced.queueing,
-            resume: Vec::new(),
-            standing,
-            start: false,
-            attempts: 0,
-            opened: false,
-        };
-        self.enter(number, (announced.user, announced.client, group), entering);
-    }
-
-    pub(super) fn expect_somebody(&mut self, number: u64) {
-        let until = self.now + GRACE;
-        if let Some(running) = self.calls.get_mut(&number) {
-            running.grace = running.grace.max(Some(until));
-            self.queue.put(until, Event::GraceOver(number));
-        }
-    }
-
-    pub(super) fn end_if_empty(&mut self, number: u64) {
-        let Some(running) = self.calls.get(&number) else { return };
-        let expected = running.grace.is_some_and(|until| self.now < until);
-        if running.seats.is_empty() && running.waiting.is_empty() && running.admitting.is_empty() && !expected {
-            let (node, group, is_home) = (running.node, running.group, running.home.is_none());
-            if is_home {
-                self.judge_release(node, group);
-            }
-            self.end(number, "nobody takes part");
-        }
-    }
-
-    pub(super) fn end(&mut self, number: u64, why: &str) {
-        let Some(running) = self.calls.remove(&number) else { return };
-        let (at, group) = (running.node, running.group);
-        self.tell(format!("{} ends its call {number} of {}: {why}", SYSTEMS[at], GROUPS[group].0));
-        for (_, frame) in running.call.farewell() {
-            self.deeds.push_back(Deed::Link(at, link::Input::Local(frame)));
-        }
-        if running.home.is_some() {
-            self.deeds.push_back(Deed::Link(at, link::Input::Withdraw(running.flow)));
-        }
-        self.judge.closed(number, self.now);
-        for seat in running.seats {
-            if let Some((to, opened)) = seat.pending {
-                self.finish_for(at, &(seat.user, seat.client, group), to, opened, Err(ended(group)));
-            }
-        }
-        self.deeds.push_back(Deed::System(at, Input::Call { group: GROUPS[group].0.into(), runs: false }));
-        for (client, mut entering) in running.waiting {
-            entering.attempts += 1;
-            match entering.attempts < ATTEMPTS {
-                true => self.start(at, client, entering),
-                false => self.finish(at, &client, &entering, Err(ended(group))),
-            }
-        }
-    }
-
-    /// The process has gone, with all its calls.
-    pub(super) fn end_all(&mut self, at: usize) {
-        let now = self.now;
-        let of = self.calls.iter().filter(|(_, running)| running.node == at).map(|(number, _)| *number);
-        for number in of.collect::<Vec<_>>() {
-            self.calls.remove(&number);
-            self.judge.closed(number, now);
-        }
-    }
-
-    /// The home answers a partner that wants a call.
-    pub(super) fn may_subscribe(&mut self, at: usize, line: u64, ask: wire::Subscribe, may: Result<(), Refused>) {
-        if line != self.wire.line || !self.nodes[at].ready {
-            return;
-        }
-        let group = super::node::group_of(&ask.group);
-        let found = may.and_then(|()| match self.call_of(at, group) {
-            Some(number) => Ok(number),
-            None if ask.start => {
-                let number = self.open(at, group, None, true);
-                self.expect_somebody(number);
-                self.deeds.push_back(Deed::System(at, Input::Call { group: ask.group.clone(), runs: true }));
-                Ok(number)
-            }
-            None => Err(Refused::new(Cause::NoSuchCall, ask.group.clone(), "no call runs")),
-        });
-        match found {
-            Ok(number) => {
-                if let Some(running) = self.calls.get_mut(&number) {
-                    running.uses_trunk = true;
-                }
-                self.deeds.push_back(Deed::Call(number, Say::Frame(What::Subscribe(ask))));
-            }
-            Err(refused) => {
-                let (cause, detail) = (refused.cause.code().into(), refused.detail);
-                let refused = wire::Refused { flow: ask.flow, cause, detail };
-                let frame = wire::Frame { what: Some(What::Refused(refused)) };
-                self.deeds.push_back(Deed::Link(at, link::Input::Local(frame)));
-            }
-        }
-    }
 }
 
-fn ended(group: usize) -> Refused {
+pub(super) fn ended(group: usize) -> Refused {
     Refused::new(Cause::CallEnded, GROUPS[group].0, "the call has ended meanwhile")
 }

@@ -5,6 +5,8 @@
 
 mod ear;
 mod relay;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 

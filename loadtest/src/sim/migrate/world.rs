@@ -12,7 +12,8 @@ use relay_core::{Millis, Time, trunk::link};
 use super::{
     calls::Running,
     chance::Faults,
-    device::{Device, Ear},
+    device::Device,
+    ears::Ear,
     event::{Asker, Deed, Event, Say, Why},
     judge::Judge,
     node::{GROUPS, Node, SYSTEMS},

@@ -134,14 +134,7 @@ impl Judge {
         hearing.newest.insert(ssrc.0, place);
         self.counts.judged += 1;
         if let Some(wrong) = wrong {
-            let dbg = self
-                .relays
-                .get(&self.hearings[&entry].call)
-                .map(|r| (r.knows.get(&ssrc.0).copied(), r.log.get(&place).copied(), self.spoken[place].at, r.is_home));
-            self.broken(format!(
-                "entry {entry} heard packet {sequence} of {:#x} {wrong} DBG {dbg:?} {now:?} {:?}",
-                ssrc.0, self.hearings[&entry]
-            ));
+            self.broken(format!("entry {entry} heard packet {sequence} of {:#x} {wrong}", ssrc.0));
         }
         Some((ssrc, sequence))
     }
@@ -175,7 +168,7 @@ impl Judge {
                 continue;
             }
             let is_gap = hearing.newest.get(&spoken.ssrc.0).is_some_and(|newest| newest > place);
-            if is_gap || left.since(*at) > slack {
+            if is_gap || left.since(hearing.entered.max(*at)) > slack {
                 lacks = Some((spoken.ssrc, *place, *at));
                 break;
             }

@@ -96,11 +96,11 @@ impl Judge {
         for item in message::read(bytes) {
             let Ok(Item::Packet(packet)) = item else { continue };
             match packet.message {
-                Message::Granted { audio_ssrc: Some(ssrc), .. } | Message::Taken { audio_ssrc: Some(ssrc), .. } => {
-                    if relay.talker != Some(ssrc) {
-                        relay.talker = Some(ssrc);
-                        relay.last = None;
-                    }
+                Message::Granted { audio_ssrc: Some(ssrc), .. } | Message::Taken { audio_ssrc: Some(ssrc), .. }
+                    if relay.talker != Some(ssrc) =>
+                {
+                    relay.talker = Some(ssrc);
+                    relay.last = None;
                 }
                 Message::Idle { .. } => {
                     if let Some(talker) = relay.talker.take() {
