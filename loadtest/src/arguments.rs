@@ -1,6 +1,7 @@
 //! What the command line says, checked, and done.
 
 mod migrate;
+mod together;
 
 use std::{error::Error, io::Write, path::PathBuf};
 
@@ -30,7 +31,7 @@ enum Worlds {
         #[command(subcommand)]
         scenario: Run,
     },
-    /// In virtual time, against the pure core of a call.
+    /// In virtual time, against pure cores.
     Sim {
         #[command(subcommand)]
         scenario: Sim,
@@ -61,6 +62,8 @@ enum Sim {
         #[arg(long, value_name = "N", default_value_t = 1)]
         seeds: u64,
     },
+    /// Users move between two whole systems while trunks break and processes crash.
+    Migrate(together::Together),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +99,7 @@ impl Arguments {
                 choice.finish(&[report])
             }
             Worlds::Run { scenario: Run::Migrate(migrate) } => migrate.run(),
+            Worlds::Sim { scenario: Sim::Migrate(together) } => together.run(),
             Worlds::Sim { scenario: Sim::LateEntry { choice, seeds } } => {
                 let mut reports = Vec::new();
                 let first = choice.seed();

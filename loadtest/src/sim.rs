@@ -4,6 +4,7 @@
 //! handed out on that leg. The same plan gives the same run, bit for bit.
 
 mod facts;
+pub mod migrate;
 mod queue;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -29,6 +29,7 @@ mod old;
 mod outbox;
 mod output;
 mod partners;
+mod places;
 mod restore;
 mod rows;
 mod secrets;

@@ -164,3 +164,69 @@ fn after_a_cut_the_home_s_retention_follows_in_order() {
         assert_eq!(missed, reported, "cut of {cut} ms");
     }
 }
+
+#[test]
+fn what_a_partner_is_filled_with_never_goes_back_to_the_home() {
+    let mut pair = pair();
+    pair.enter_partner(0, "sip:eva@b", EVA, &[]);
+    let eva = pair.ssrc(EVA.into());
+    pair.request_partner(0);
+    pair.run(Millis(50));
+    pair.talk_partner(0, eva, 0..20);
+    pair.run(Millis(50));
+    assert_eq!(pair.crossed, (0, 20));
+    // The partner's process begins anew: it is given what its talkers said, and other SSRCs, so that no old voice is a new one's.
+    pair.cut();
+    pair.partner = Pair::new().partner;
+    pair.connect();
+    pair.run(Millis(100));
+    assert_ne!(pair.ssrc(EVA.into()), eva);
+    assert_eq!(pair.partner.call.counters().backfilled, 20);
+    assert_eq!(pair.crossed, (0, 20), "nothing of it goes up again");
+    // Its talkers of now are heard at home.
+    pair.enter_partner(1, "sip:fay@b", EVA + 10, &[]);
+    pair.request_partner(1);
+    pair.run(Millis(50));
+    let fay = pair.ssrc(u32::from(EVA) + 10);
+    pair.talk_partner(1, fay, 0..10);
+    pair.run(Millis(50));
+    assert_eq!(pair.crossed, (0, 30));
+}
+
+#[test]
+fn live_packets_that_are_quicker_than_the_answer_stand_behind_the_backfill() {
+    let mut pair = pair();
+    pair.enter_partner(0, "sip:eva@b", EVA, &[]);
+    pair.request_home(0, ANA);
+    pair.talk_home(0, ANA.into(), 0..20);
+    pair.cut();
+    pair.talk_home(0, ANA.into(), 20..40);
+    pair.connect();
+    pair.run(Millis(4));
+    // The home has not read the subscription yet; a datagram that was sent behind its answer overtakes the answer.
+    let packet = rtp_bytes(ANA.into(), 41);
+    let media = |bytes: &[u8], pair: &mut Pair| {
+        let packet = rtp::Packet::parse(bytes).expect("a packet");
+        pair.partner.tell(Input::Trunk { from: super::span::TRUNK, what: FromTrunk::Media(packet) });
+    };
+    media(&packet, &mut pair);
+    pair.talk_home(0, ANA.into(), 40..41);
+    pair.run(Millis(2_000));
+    assert_eq!(pair.partner.heard(EVA), numbers(ANA.into(), 0..42));
+}
+
+#[test]
+fn a_newcomer_behind_the_trunk_never_hears_its_user_s_other_client_at_home() {
+    let mut pair = pair();
+    pair.request_home(0, ANA);
+    pair.talk_home(0, ANA.into(), 0..50);
+    // It has heard more than has come here yet, so that it is served from retention for a while.
+    pair.enter_partner(0, "sip:ben@a", EVA, &[(ANA.into(), 60)]);
+    pair.home.release(0, ANA);
+    pair.run(Millis(200));
+    pair.request_home(1, BEN);
+    pair.run(Millis(50));
+    pair.talk_home(1, BEN.into(), 0..10);
+    pair.run(Millis(100));
+    assert_eq!(pair.partner.heard(EVA), []);
+}

@@ -1,0 +1,136 @@
+//! What is watched at every moment: where clients are, whether calls end because of a move, and how it all settles.
+
+use relay_core::{
+    Millis,
+    trunk::wire::{Frame, frame::What},
+};
+
+use super::{
+    calls::GRACE,
+    device::State,
+    event::Say,
+    node::{GROUPS, SYSTEMS},
+    world::World,
+};
+
+/// How long a client may stay affiliated where it counts no longer while the trunk stands: the letter, a write, an answer.
+const LETTER_MAX: Millis = Millis(500);
+
+/// A lease (docs/ARCHITECTURE.md, "The trunk").
+const LEASE: Millis = Millis(3_000);
+
+impl World {
+    /// I1: a client is affiliated to a group in one system; in a second one only until that has heard that it counts no longer.
+    pub(super) fn watch(&mut self) {
+        let joined = self.nodes.iter().all(|node| node.ready) && self.wire.cut.is_none();
+        for device in 0..self.devices.len() {
+            let of = &self.devices[device];
+            let (home, partner) = (of.home, 1 - of.home);
+            for (group, (name, _)) in GROUPS.iter().enumerate() {
+                let at_home = self.nodes[home].system.serves(&of.user, &of.client, name);
+                let away = self.nodes[partner].system.serves(&of.user, &of.client, name);
+                let given = self.nodes[home].system.given_to(&of.user, &of.client);
+                let authorised = away.is_some() && given.map(|given| given.1) == away;
+                if at_home.is_some() && (authorised || given.is_some()) {
+                    let (user, client) = (&of.user, &of.client);
+                    let line = format!("I1: {client} of {user} is affiliated to {name} at home and given to a partner");
+                    return self.judge.broken(line);
+                }
+                let since = self.unauthorised.entry((device, group)).or_insert(self.now);
+                if away.is_none() || authorised || !joined {
+                    *since = self.now;
+                }
+                let longest = Millis(LETTER_MAX.0 + 2 * self.wire.delay_max().0);
+                if self.now.since(*since) > longest {
+                    let (user, client) = (&of.user, &of.client);
+                    let line = format!("I1: {client} of {user} stays affiliated to {name} where it counts no longer");
+                    return self.judge.broken(line);
+                }
+            }
+        }
+    }
+
+    /// I3: a call of this home is about to be released because nobody is in it.
+    pub(super) fn judge_release(&mut self, node: usize, group: usize) {
+        for device in &self.devices {
+            let moves = match device.state {
+                State::Moving { .. } | State::Leaving => device.at == node,
+                _ => false,
+            };
+            let Some(left) = device.entry[group].and_then(|entry| self.judge.left_at(entry)) else { continue };
+            if moves && self.now.since(left) < GRACE && !self.judge.is_crashed(node, left) {
+                let (user, client, group) = (&device.user, &device.client, GROUPS[group].0);
+                let line = format!("I3: the call of {group} is released while {client} of {user} moves");
+                return self.judge.broken(line);
+            }
+        }
+    }
+
+    /// I5, and one reference in a floor message: whoever is asked is the home.
+    pub(super) fn judge_frame(&mut self, to: usize, frame: &Frame) {
+        if let Some(What::Subscribe(ask)) = &frame.what
+            && GROUPS[super::node::group_of(&ask.group)].1 != to
+        {
+            self.judge.broken(format!("I5: {} is asked for {}, which it does not define", SYSTEMS[to], ask.group));
+        }
+    }
+
+    /// What a call took, against who may speak there.
+    pub(super) fn judge_taken(&mut self, number: u64, say: &Say, took: u64, dropped: u64) {
+        let now = self.now;
+        self.judge.counts.dropped += dropped;
+        if let Say::Frame(what) = say {
+            self.judge.told(number, what, now);
+        }
+        match say {
+            Say::Media(_, bytes) if took > 0 => {
+                self.judge.accepted(number, bytes, now, true);
+                let Some(running) = self.calls.get(&number) else { return };
+                let Some(cut) = self.wire.cut.filter(|_| running.home.is_some()) else { return };
+                self.judge.counts.on_lease += 1;
+                if now > cut + LEASE + self.wire.delay_max() + Millis(5) {
+                    let line = format!("call {number} takes its own talker {} ms after the cut", now.since(cut).0);
+                    self.judge.broken(line);
+                }
+            }
+            Say::Carried(bytes) => {
+                let is_home = self.calls.get(&number).is_some_and(|running| running.home.is_none());
+                match is_home {
+                    true if took > 0 => self.judge.accepted(number, bytes, now, false),
+                    false if dropped == 0 => self.judge.delivered(number, bytes, now),
+                    _ => {}
+                }
+            }
+            Say::Backfill(Some(bytes)) if dropped == 0 => self.judge.filled(number, bytes, now),
+            Say::Frame(What::Subscribe(ask)) => self.judge.subscribing(number, ask, now),
+            Say::Frame(What::Subscribed(_)) => self.judge.up(number, true),
+            Say::Frame(What::Unsubscribe(_)) | Say::Lost => self.judge.up(number, false),
+            _ => {}
+        }
+    }
+
+    /// I2, and everything that has to be true once all is quiet.
+    pub(super) fn settle(&mut self) {
+        for device in 0..self.devices.len() {
+            let of = &self.devices[device];
+            let who = format!("{} of {}", of.client, of.user);
+            if of.state == State::Paused {
+                continue;
+            }
+            if of.state != State::Here {
+                return self.judge.broken(format!("I2: {who} has not come to rest: {:?}", of.state));
+            }
+            for (group, (name, _)) in GROUPS.iter().enumerate() {
+                let serves = |node: &usize| self.nodes[*node].system.serves(&of.user, &of.client, name).is_some();
+                let serving: Vec<usize> = (0..SYSTEMS.len()).filter(serves).collect();
+                if serving != [of.at] && (of.told[group].is_none() || !serving.is_empty()) {
+                    let told = of.told[group];
+                    let line =
+                        format!("I2: {who} is affiliated to {name} in {serving:?}, believes {}, told {told:?}", of.at);
+                    return self.judge.broken(line);
+                }
+            }
+        }
+        self.judge.settle(self.now);
+    }
+}
