@@ -43,13 +43,15 @@ pub struct Counts {
     pub on_lease: u64,
     /// Packets of a user's other client that were heard because they overtook the word whose they are.
     pub overtook: u64,
+    /// Packets of a backfill that came when the partner waited for it no longer.
+    pub late_fill: u64,
     /// Packets that no system had any more.
     pub missed: u64,
 }
 
 impl Counts {
     /// Every counter with what it counts, in one order.
-    fn rows(&mut self) -> [(&'static str, &mut u64); 14] {
+    fn rows(&mut self) -> [(&'static str, &mut u64); 15] {
         [
             ("moves asked for", &mut self.migrations),
             ("moves that succeeded", &mut self.moved),
@@ -64,6 +66,7 @@ impl Counts {
             ("packets that a relay did not take", &mut self.dropped),
             ("packets of a talker behind a cut", &mut self.on_lease),
             ("own packets that overtook Floor Taken", &mut self.overtook),
+            ("packets of a backfill that came late", &mut self.late_fill),
             ("packets that nobody had any more", &mut self.missed),
         ]
     }

@@ -103,8 +103,8 @@ impl World {
             }
             Say::Backfill(Some(bytes)) if dropped == 0 => self.judge.filled(number, bytes, now),
             Say::Frame(What::Subscribe(ask)) => self.judge.subscribing(number, ask, now),
-            Say::Frame(What::Subscribed(_)) => self.judge.up(number, true),
-            Say::Frame(What::Unsubscribe(_)) | Say::Lost => self.judge.up(number, false),
+            Say::Frame(What::Subscribed(_)) => self.judge.up(number, true, now),
+            Say::Frame(What::Unsubscribe(_)) | Say::Lost => self.judge.up(number, false, now),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use relay_core::{
     Millis, Ssrc, Time,
+    call::BACKFILL_MAX,
     floor::message::{self, Item, Message},
     rtp,
     trunk::{
@@ -34,6 +35,8 @@ pub(super) struct Relay {
     /// Whether the other system takes part, and the SSRCs that are its own.
     up: bool,
     behind: Option<Range>,
+    /// Since when.
+    up_since: Time,
     /// What has to be given to the trunk next, in this order.
     owed: VecDeque<usize>,
     /// What a backfill has to bring yet.
@@ -84,9 +87,12 @@ impl Judge {
 
     /// A packet of a backfill has come to a partner's call.
     pub(in crate::sim::migrate) fn filled(&mut self, call: u64, bytes: &[u8], now: Time) {
-        self.delivered(call, bytes, now);
-        if let Some(relay) = self.relays.get_mut(&call) {
-            relay.was_filled = true;
+        let Some(relay) = self.relays.get_mut(&call) else { return };
+        relay.was_filled = true;
+        if now < relay.up_since + BACKFILL_MAX {
+            self.delivered(call, bytes, now);
+        } else {
+            self.counts.late_fill += 1;
         }
     }
 
@@ -173,9 +179,9 @@ impl Judge {
     }
 
     /// Whether the other system takes part.
-    pub(in crate::sim::migrate) fn up(&mut self, call: u64, up: bool) {
+    pub(in crate::sim::migrate) fn up(&mut self, call: u64, up: bool, now: Time) {
         if let Some(relay) = self.relays.get_mut(&call) {
-            relay.up = up;
+            (relay.up, relay.up_since) = (up, now);
             relay.owed.clear();
         }
     }
