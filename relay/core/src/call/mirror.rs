@@ -104,10 +104,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             let ends = self.uplink.as_ref().map_or(&[][..], |uplink| uplink.ends.as_slice());
             !live && last.is_some_and(|last| ends.iter().any(|end| end.0 == ssrc && end.1 == last.0))
         };
-        let runs = self
-            .bursts
-            .back()
-            .is_some_and(|burst| burst.ssrc == ssrc && (burst.ended.is_none() || live) && !ended(burst.last));
+        let runs = self.bursts.back().is_some_and(|burst| burst.ssrc == ssrc && !ended(burst.last));
         if !runs {
             if live && let Some(burst) = self.burst_of_tail(ssrc) {
                 return burst.extend(sequence, order);

@@ -5,6 +5,7 @@ mod late_entry;
 mod legs;
 mod partner;
 mod partner_backfill;
+mod partner_edges;
 mod partner_floor;
 mod partner_media;
 mod partner_random;

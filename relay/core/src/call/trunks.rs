@@ -147,7 +147,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             let others = self.ranges.iter().filter(|(to, _)| Some(**to) != except);
             range == self.range || others.into_iter().any(|(_, given)| *given == range)
         };
-        let mut range = wanted.filter(|wanted| !given(*wanted, Some(trunk))).unwrap_or(self.range.next());
+        let wanted = wanted.filter(|wanted| !given(*wanted, Some(trunk)));
+        let mut range = wanted.unwrap_or(self.range.next());
         while wanted != Some(range) && given(range, None) {
             range = range.next();
         }

@@ -225,8 +225,9 @@ impl Star {
             Spanning::Announced(announced) => self.admit(partner, &announced),
             Spanning::Departed(reference) => {
                 let behind = self.systems[HOME].call.behind.get(&(trunk, reference)).copied();
-                if let Some(slot) = behind {
-                    self.leave(HOME, slot.0);
+                match behind {
+                    Some(slot) => self.leave(HOME, slot.0),
+                    None => self.noted.push((partner, said)),
                 }
             }
             Spanning::Ready(range) => self.lines[partner].range = Some(range),
