@@ -153,11 +153,18 @@ impl Trunks {
     ) -> Result<Trunks, TrunkError> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(TrunkError::Thread)?;
         let bind = |error| TrunkError::Bind { address: config.address, error };
-        let (wire, counters) = {
+        let opened = {
             let _within = runtime.enter();
-            open(config.address, &identity).map_err(bind)?
+            open(config.address, &identity).and_then(|opened| Ok((opened.0.endpoint.local_addr()?, opened)))
         };
-        let address = wire.endpoint.local_addr().map_err(bind)?;
+        let (address, (wire, counters)) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Whoever starts us may stand in a runtime of its own, where this one must not wait for its end.
+                runtime.shutdown_background();
+                return Err(bind(error));
+            }
+        };
         let incoming = Box::new(incoming);
         let shared = Arc::new(Shared::new(&config.system, (wire, counters), identity.dialling, incoming));
         let (stop, stopped) = watch::channel(false);

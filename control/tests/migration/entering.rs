@@ -6,6 +6,7 @@ use relay::trunk::Fault;
 use serde_json::json;
 
 use super::{
+    host::until,
     radio::{Heard, Radio, Seat, Word},
     stage::{A, ANA, B, BEA, FIRE, MIA, Stage, TOM},
 };
@@ -87,7 +88,7 @@ fn fifty_participants_behind_the_trunk_cost_one_copy_per_packet() {
         })
         .collect();
     let ana = stage.radio(ANA, &[FIRE]);
-    assert_eq!(stage.a.participants(&seat.call).len(), 52);
+    until("the home knows all of them", || stage.a.participants(&seat.call).len() == 52);
     let said = stage.speak(&tom, &seat, 0..100);
     assert_eq!(ana.hear(100), said);
     for client in &clients {

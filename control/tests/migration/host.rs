@@ -17,7 +17,7 @@ use super::radio::{Radio, Seat};
 /// Nothing on loopback takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A system that can be stopped and started again on its data and ports.
+/// A system that can be stopped and started again on its data.
 pub(crate) struct Host {
     pub(crate) system: String,
     pub(crate) http: SocketAddr,
@@ -36,12 +36,10 @@ pub(crate) struct Answer {
 }
 
 impl Host {
-    /// Starts the system; from then on it keeps its HTTP and trunk addresses.
-    pub(crate) fn start(runtime: &Handle, mut config: Config) -> Host {
+    /// Starts the system.
+    pub(crate) fn start(runtime: &Handle, config: Config) -> Host {
         let node = runtime.block_on(Node::start(config.clone())).unwrap();
         let (http, trunk) = (node.http_addr(), node.trunk_addr().unwrap());
-        config.http = http;
-        config.trunk.as_mut().unwrap().address = trunk;
         let (system, data) = (config.system.clone(), config.data.clone());
         Host { system, http, trunk, data, config, node: Some(node), runtime: runtime.clone() }
     }
@@ -59,9 +57,12 @@ impl Host {
         self.stop();
     }
 
-    /// Starts the node again.
+    /// Starts the node again on its data, and on addresses that are free: its own may have been given to another test. It
+    /// knows where its partner is, and dials.
     pub(crate) fn restart(&mut self) {
-        self.node = Some(self.runtime.block_on(Node::start(self.config.clone())).unwrap());
+        let node = self.runtime.block_on(Node::start(self.config.clone())).unwrap();
+        (self.http, self.trunk) = (node.http_addr(), node.trunk_addr().unwrap());
+        self.node = Some(node);
     }
 
     pub(crate) fn fault(&self, partner: &str, fault: Fault) {
@@ -192,6 +193,12 @@ impl Host {
         let mut users: Vec<String> = items.iter().map(|item| item["user"].as_str().unwrap().to_owned()).collect();
         users.sort();
         users
+    }
+
+    /// Waits until these are the participants, in their order: a trunk tells of them a moment later.
+    #[track_caller]
+    pub(crate) fn lists(&self, call: &str, users: &[&str]) {
+        until(&format!("{users:?} are in the call"), || self.participants(call) == users);
     }
 
     /// Ids of the calls that run here.

@@ -56,7 +56,7 @@ impl Scene {
             assert_eq!(radio.media(), self.said, "{what}: {} hears on", radio.user);
             self.stage.a.entered(radio, FIRE);
         }
-        assert_eq!(self.stage.a.participants(&self.seat.call), [ANA, MIA, TOM], "{what}");
+        self.stage.a.lists(&self.seat.call, &[ANA, MIA, TOM]);
         assert!(self.stage.b.calls().is_empty(), "{what}");
     }
 
@@ -139,5 +139,5 @@ fn of_two_migrations_at_once_one_is_refused_and_the_other_arrives() {
     scene.said.extend(scene.stage.speak(&scene.tom, &scene.seat, 10..20));
     scene.mia.hear(10);
     assert_eq!(scene.mia.media(), scene.said);
-    assert_eq!(scene.stage.a.participants(&scene.seat.call), [ANA, MIA, TOM]);
+    scene.stage.a.lists(&scene.seat.call, &[ANA, MIA, TOM]);
 }
