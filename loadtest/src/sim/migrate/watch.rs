@@ -50,6 +50,26 @@ impl World {
         }
     }
 
+    /// I4: nobody has the floor of a group through a leg at its home and, at the same time, through one behind the trunk.
+    pub(super) fn watch_floor(&mut self) {
+        let joined = self.nodes.iter().all(|node| node.ready) && self.wire.cut.is_none();
+        for (group, (name, home)) in GROUPS.iter().enumerate() {
+            let talker = |node: usize| {
+                let running = self.calls.get(&self.call_of(node, group)?)?;
+                let slot = running.call.floor().1?;
+                running.seats.iter().find(|seat| seat.slot == slot && seat.leg.udp().is_some())
+            };
+            let pair = talker(*home).zip(talker(1 - home));
+            let twice = pair.is_some_and(|(one, other)| (&one.user, &one.client) == (&other.user, &other.client));
+            let since = &mut self.twice[group];
+            if !twice || !joined {
+                *since = self.now;
+            } else if self.now.since(*since) > Millis(self.wire.delay_max().0 + 5) {
+                return self.judge.broken(format!("I4: one client has the floor of {name} through two legs"));
+            }
+        }
+    }
+
     /// I3: a call of this home is about to be released because nobody is in it.
     pub(super) fn judge_release(&mut self, node: usize, group: usize) {
         for device in &self.devices {

@@ -50,6 +50,8 @@ pub(super) struct World {
     end: Time,
     /// Since when each device may be served by a system that its primary one has not authorised, by group.
     pub(super) unauthorised: BTreeMap<(usize, usize), Time>,
+    /// Since when one client may have the floor twice, by group.
+    pub(super) twice: [Time; GROUPS.len()],
     story: VecDeque<String>,
 }
 
@@ -87,6 +89,7 @@ impl World {
             steps_end,
             end: steps_end + Millis(45_000),
             unauthorised: BTreeMap::new(),
+            twice: [Time::ZERO; GROUPS.len()],
             story: VecDeque::new(),
         }
     }
@@ -144,6 +147,7 @@ impl World {
             self.carry();
             self.wake();
             self.watch();
+            self.watch_floor();
         }
     }
 

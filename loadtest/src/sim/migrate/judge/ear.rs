@@ -46,7 +46,15 @@ impl Judge {
         let point = |point: &relay_core::late_entry::ResumePoint| {
             Some((point.ssrc, *self.places.get(&(point.ssrc.0, point.sequence as u16))?))
         };
-        let points = who.resume.iter().filter_map(point).collect();
+        let mut points: Vec<(Ssrc, usize)> = who.resume.iter().filter_map(point).collect();
+        if let Some(relay) = self.relays.get(&call) {
+            // An SSRC that this relay has never met counts as not named (DESIGN §5).
+            let spoken = &self.spoken;
+            let knows = |ssrc: Ssrc| {
+                relay.knows.contains_key(&ssrc.0) || relay.log.keys().any(|place| spoken[*place].ssrc == ssrc)
+            };
+            points.retain(|named| knows(named.0));
+        }
         let hearing = Hearing {
             call,
             user: who.user.to_string(),
