@@ -83,11 +83,11 @@ fn rollback_p6_the_primary_refuses() {
     stage.a.audited("migration-refused", Some("profile-not-valid-here"));
 }
 
-/// One cut, and three clients of hers: at P1, at P4 and at P6.
+/// Two cuts, each with two clients of hers: one has just asked to leave, the other stands at P4, or at P6.
 #[test]
 fn rollback_p1_p4_p6_the_trunk_is_cut() {
     let stage = Stage::new();
-    let clients: Vec<Radio> = ["at-p6", "at-p4", "at-p1"]
+    let clients: Vec<Radio> = ["ahead", "behind"]
         .into_iter()
         .map(|client| {
             let mut radio = Radio::with_client(MIA, client);
@@ -97,32 +97,33 @@ fn rollback_p1_p4_p6_the_trunk_is_cut() {
         })
         .collect();
     let (tom, seat, mut said) = burst(&stage, &clients.iter().collect::<Vec<_>>());
-    stage.a.fault(B, Fault::Delay(Duration::from_millis(900)));
-    let begin = |client: usize| stage.b.begin_move(&clients[client], A, clients[client].resuming(FIRE));
-    let mut migrations = vec![begin(0)];
-    stage.b.watch(&migrations[0], passed("P1"));
-    migrations.push(begin(1));
-    stage.b.watch(&migrations[0], passed("P4"));
-    stage.b.watch(&migrations[1], passed("P1"));
-    migrations.push(begin(2));
-    stage.a.fault(B, Fault::Cut);
-    for (migration, gate) in migrations.iter().zip(["P6", "P4", "P1"]) {
-        let moved = stage.b.watch(migration, is_over);
-        ended_with(&moved, "home-unreachable");
-        let last = moved["phases"].as_array().unwrap().last().unwrap().clone();
-        assert_eq!((&last["phase"], &last["result"]), (&json!(gate), &json!("home-unreachable")), "{moved}");
+    let mut clients = clients;
+    for (number, (before, gate)) in (10_u16..).step_by(20).zip([("P1", "P4"), ("P4", "P6")]) {
+        stage.a.fault(B, Fault::Delay(Duration::from_millis(900)));
+        let begin = |radio: &Radio| stage.b.begin_move(radio, A, radio.resuming(FIRE));
+        let ahead = begin(&clients[0]);
+        stage.b.watch(&ahead, passed(before));
+        let behind = begin(&clients[1]);
+        stage.a.fault(B, Fault::Cut);
+        for (migration, gate) in [(ahead, gate), (behind, "P1")] {
+            let moved = stage.b.watch(&migration, is_over);
+            ended_with(&moved, "home-unreachable");
+            let last = moved["phases"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!((&last["phase"], &last["result"]), (&json!(gate), &json!("home-unreachable")), "{moved}");
+        }
+        said.extend(stage.speak(&tom, &seat, number..number + 10));
+        stage.await_cut();
+        stage.a.fault(B, Fault::Heal);
+        stage.await_trunk();
+        said.extend(stage.speak(&tom, &seat, number + 10..number + 20));
+        for client in &mut clients {
+            client.hear(20);
+            assert_eq!(client.media(), said, "{} at {gate}", client.client);
+            stage.a.entered(client, FIRE);
+            stage.a.authorize(client);
+        }
+        stage.a.lists(&seat.call, &[MIA, MIA, TOM]);
     }
-    said.extend(stage.speak(&tom, &seat, 10..20));
-    stage.await_cut();
-    stage.a.fault(B, Fault::Heal);
-    stage.await_trunk();
-    said.extend(stage.speak(&tom, &seat, 20..30));
-    for client in &clients {
-        client.hear(20);
-        assert_eq!(client.media(), said, "{}", client.client);
-        stage.a.entered(client, FIRE);
-    }
-    stage.a.lists(&seat.call, &[MIA, MIA, MIA, TOM]);
     stage.nothing_is_left(FIRE);
 }
 
