@@ -82,13 +82,13 @@ fn after_a_cut_what_was_said_meanwhile_follows_in_order() {
     let ana = stage.radio(ANA, &[FIRE]);
     let before = stage.b.entered(&bea, FIRE);
     stage.a.fault(B, Fault::Cut);
-    said.extend(stage.speak(&tom, &seat, 10..60));
+    said.extend(stage.speak_anew(&tom, &seat, 10..60));
     stage.await_cut();
     assert!(bea.is_silent());
-    said.extend(stage.speak(&tom, &seat, 60..110));
+    said.extend(stage.speak_anew(&tom, &seat, 60..110));
     stage.a.fault(B, Fault::Heal);
     bea.hear(100);
-    said.extend(stage.speak(&tom, &seat, 110..120));
+    said.extend(stage.speak_anew(&tom, &seat, 110..120));
     bea.hear(10);
     assert_eq!(bea.media(), said, "in order, nothing missing or twice");
     assert_eq!(stage.b.entered(&bea, FIRE).participant, before.participant);

@@ -56,7 +56,7 @@ fn rollback_p4_no_profile_for_the_partner() {
     let migration = stage.b.begin_move(&mia, A, groups);
     let moved = stage.b.watch(&migration, is_over);
     ended_with(&moved, "profile-not-valid-here");
-    said.extend(stage.speak(&tom, &seat, 10..20));
+    said.extend(stage.speak_anew(&tom, &seat, 10..20));
     is_back(&stage, &mia, &seat, &said);
     stage.a.audited("migration-rolled-back", None);
     stage.b.audited("migration-gate-failed", Some("profile-not-valid-here"));
@@ -78,16 +78,16 @@ fn rollback_p6_the_primary_refuses() {
     ended_with(&moved, "profile-not-valid-here");
     assert_eq!(moved["phases"][2]["phase"], "P6", "{moved}");
     stage.a.fault(B, Fault::Heal);
-    said.extend(stage.speak(&tom, &seat, 10..20));
+    said.extend(stage.speak_anew(&tom, &seat, 10..20));
     is_back(&stage, &mia, &seat, &said);
     stage.a.audited("migration-refused", Some("profile-not-valid-here"));
 }
 
-/// One cut, and three clients of hers: at P1, at P4 and at P6.
+/// Two cuts, each with two clients of hers: one has just asked to leave, the other stands at P4, or at P6.
 #[test]
 fn rollback_p1_p4_p6_the_trunk_is_cut() {
     let stage = Stage::new();
-    let clients: Vec<Radio> = ["at-p6", "at-p4", "at-p1"]
+    let clients: Vec<Radio> = ["ahead", "behind"]
         .into_iter()
         .map(|client| {
             let mut radio = Radio::with_client(MIA, client);
@@ -97,32 +97,33 @@ fn rollback_p1_p4_p6_the_trunk_is_cut() {
         })
         .collect();
     let (tom, seat, mut said) = burst(&stage, &clients.iter().collect::<Vec<_>>());
-    stage.a.fault(B, Fault::Delay(Duration::from_millis(900)));
-    let begin = |client: usize| stage.b.begin_move(&clients[client], A, clients[client].resuming(FIRE));
-    let mut migrations = vec![begin(0)];
-    stage.b.watch(&migrations[0], passed("P1"));
-    migrations.push(begin(1));
-    stage.b.watch(&migrations[0], passed("P4"));
-    stage.b.watch(&migrations[1], passed("P1"));
-    migrations.push(begin(2));
-    stage.a.fault(B, Fault::Cut);
-    for (migration, gate) in migrations.iter().zip(["P6", "P4", "P1"]) {
-        let moved = stage.b.watch(migration, is_over);
-        ended_with(&moved, "home-unreachable");
-        let last = moved["phases"].as_array().unwrap().last().unwrap().clone();
-        assert_eq!((&last["phase"], &last["result"]), (&json!(gate), &json!("home-unreachable")), "{moved}");
+    let mut clients = clients;
+    for (number, (before, gate)) in (10_u16..).step_by(20).zip([("P1", "P4"), ("P4", "P6")]) {
+        stage.a.fault(B, Fault::Delay(Duration::from_millis(900)));
+        let begin = |radio: &Radio| stage.b.begin_move(radio, A, radio.resuming(FIRE));
+        let ahead = begin(&clients[0]);
+        stage.b.watch(&ahead, passed(before));
+        let behind = begin(&clients[1]);
+        stage.a.fault(B, Fault::Cut);
+        for (migration, gate) in [(ahead, gate), (behind, "P1")] {
+            let moved = stage.b.watch(&migration, is_over);
+            ended_with(&moved, "home-unreachable");
+            let last = moved["phases"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!((&last["phase"], &last["result"]), (&json!(gate), &json!("home-unreachable")), "{moved}");
+        }
+        said.extend(stage.speak_anew(&tom, &seat, number..number + 10));
+        stage.await_cut();
+        stage.a.fault(B, Fault::Heal);
+        stage.await_trunk();
+        said.extend(stage.speak_anew(&tom, &seat, number + 10..number + 20));
+        for client in &mut clients {
+            client.hear(20);
+            assert_eq!(client.media(), said, "{} at {gate}", client.client);
+            stage.a.entered(client, FIRE);
+            stage.a.authorize(client);
+        }
+        stage.a.lists(&seat.call, &[MIA, MIA, TOM]);
     }
-    said.extend(stage.speak(&tom, &seat, 10..20));
-    stage.await_cut();
-    stage.a.fault(B, Fault::Heal);
-    stage.await_trunk();
-    said.extend(stage.speak(&tom, &seat, 20..30));
-    for client in &clients {
-        client.hear(20);
-        assert_eq!(client.media(), said, "{}", client.client);
-        stage.a.entered(client, FIRE);
-    }
-    stage.a.lists(&seat.call, &[MIA, MIA, MIA, TOM]);
     stage.nothing_is_left(FIRE);
 }
 
@@ -142,14 +143,14 @@ fn rollback_p6_the_answer_is_lost_after_the_commit() {
     let moved = stage.b.watch(&migration, is_over);
     ended_with(&moved, "home-unreachable");
     assert_eq!(moved["phases"][2]["phase"], "P6", "{moved}");
-    said.extend(stage.speak(&tom, &seat, 10..20));
+    said.extend(stage.speak_anew(&tom, &seat, 10..20));
     stage.await_cut();
     stage.b.fault(A, Fault::Heal);
     stage.a.audited("migration-given-up", None);
     let groups = mia.resuming(FIRE);
     stage.a.authorize(&mut mia);
     stage.a.affiliate(&mut mia, groups);
-    said.extend(stage.speak(&tom, &seat, 20..30));
+    said.extend(stage.speak_anew(&tom, &seat, 20..30));
     mia.hear(20);
     assert_eq!(mia.media(), said);
     stage.a.lists(&seat.call, &[ANA, MIA, TOM]);
@@ -169,7 +170,7 @@ fn mig_21_b_dies_after_p1_and_a_takes_her_back_in_time() {
     stage.b.watch(&migration, passed("P1"));
     stage.a.lists(&seat.call, &[ANA, TOM]);
     stage.b.crash(A);
-    said.extend(stage.speak(&tom, &seat, 10..20));
+    said.extend(stage.speak_anew(&tom, &seat, 10..20));
     assert_eq!(ana.hear(10), said[10..]);
     // Nobody tells A anything, and she does nothing.
     mia.hear(10);
@@ -183,7 +184,7 @@ fn mig_21_b_dies_after_p1_and_a_takes_her_back_in_time() {
     stage.b.restart();
     ended_with(&stage.b.get(&format!("/v1/migrations/{migration}")).expect(200), "home-unreachable");
     stage.await_trunk();
-    said.extend(stage.speak(&tom, &seat, 20..30));
+    said.extend(stage.speak_anew(&tom, &seat, 20..30));
     mia.hear(10);
     assert_eq!(mia.media(), said, "nobody takes her away again");
     assert_eq!((stage.a.participants(&seat.call).len(), stage.b.calls().len()), (3, 0));
@@ -198,11 +199,11 @@ fn rollback_b_dies_after_p6_and_she_returns_by_herself() {
     mia.new_leg();
     let moved = stage.b.take_over(&mut mia, A, groups);
     assert_eq!(moved["phase"], "P9", "{moved}");
-    said.extend(stage.speak(&tom, &seat, 10..20));
+    said.extend(stage.speak_anew(&tom, &seat, 10..20));
     mia.hear(10);
     let in_b = mia.alias.clone();
     stage.b.crash(A);
-    said.extend(stage.speak(&tom, &seat, 20..30));
+    said.extend(stage.speak_anew(&tom, &seat, 20..30));
     // A believes that she is in B, and takes her all the same: a greater generation wins.
     let groups = mia.resuming(FIRE);
     mia.new_leg();
@@ -214,7 +215,7 @@ fn rollback_b_dies_after_p6_and_she_returns_by_herself() {
     stage.await_trunk();
     let body = json!({"user": in_b, "client": mia.client, "groups": [{"group": FIRE}]});
     until("B has learnt that she is at home", || stage.b.post("/v1/affiliations", &body).status == 403);
-    said.extend(stage.speak(&tom, &seat, 30..40));
+    said.extend(stage.speak_anew(&tom, &seat, 30..40));
     mia.hear(10);
     assert_eq!(mia.media(), said);
     until("one leg is left", || stage.a.participants(&seat.call) == [MIA, TOM] && stage.b.calls().is_empty());

@@ -121,6 +121,12 @@ impl Stage {
         radio.say(seat, numbers)
     }
 
+    /// The same after a silence that may just have been long enough (T1): a grant that is only repeated could end before the words.
+    pub(crate) fn speak_anew(&self, radio: &Radio, seat: &Seat, numbers: std::ops::Range<u16>) -> Vec<Vec<u8>> {
+        self.home(&radio.user).floor(seat, "release", 5);
+        self.speak(radio, seat, numbers)
+    }
+
     /// Ends a call, and sees that neither system has anything left of it.
     pub(crate) fn nothing_is_left(&self, group: &str) {
         let home = self.home(group);
