@@ -138,7 +138,8 @@ impl World {
                     }
                 }
                 Item::Backfill(flow, bytes) => {
-                    if self.nodes[to].link.role(flow) == Some(Role::Partner) {
+                    // It may overtake the answer to the subscription.
+                    if matches!(self.nodes[to].link.role(flow), Some(Role::Partner | Role::Asked)) {
                         self.mail(to, flow, Say::Backfill(bytes));
                     }
                 }
