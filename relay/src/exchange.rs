@@ -24,6 +24,7 @@ use relay_core::{
     trunk::{
         Range,
         link::{Input, Limits, Link},
+        wire::Letter,
     },
 };
 use relay_table::Row;
@@ -73,6 +74,8 @@ struct Line {
     system: Arc<str>,
     link: Link,
     ready: bool,
+    /// Letters that came before its greeting.
+    early: Vec<Letter>,
     /// Its round trip is longer than what timers make up for.
     slow: bool,
     /// When its calls were told last that their home lives.
@@ -172,6 +175,7 @@ impl Exchange {
             system: Arc::from(system),
             link: Link::new(&spanning.system, system, spanning.incarnation, limits),
             ready: false,
+            early: Vec::new(),
             slow: false,
             heard: Time::ZERO,
             calls: BTreeSet::new(),
@@ -272,3 +276,6 @@ impl Exchange {
         self.routes.read().unwrap_or_else(PoisonError::into_inner).get(&flow).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests;

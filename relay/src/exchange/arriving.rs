@@ -24,6 +24,9 @@ use crate::{
 /// Calls are told at most so often that their home lives: often enough for a lease of three seconds.
 const HEARD_EVERY: Millis = Millis(500);
 
+/// `trunk.early_letters`: letters that wait for the greeting of their trunk. A partner owes so many at once only if it is out of order.
+pub(super) const EARLY_MAX: usize = 1_024;
+
 /// A link that wants nothing is looked at again after so long.
 const IDLE: Millis = Millis(1_000);
 
@@ -62,10 +65,18 @@ impl Exchange {
     }
 
     fn letter(self: &Arc<Exchange>, trunk: TrunkId, letter: Letter) {
-        let system = self.lines().get(&trunk).filter(|line| line.ready).map(|line| Arc::clone(&line.system));
-        // Before both sides have greeted nobody knows whether they speak the same protocol: the letter is asked for again.
-        if let Some(system) = system {
-            self.tell(Some(trunk), TrunkEvent::Letter { system, letter: Box::new(letter) });
+        let mut lines = self.lines();
+        let Some(line) = lines.get_mut(&trunk) else { return };
+        if line.ready {
+            let system = Arc::clone(&line.system);
+            return self.tell(Some(trunk), TrunkEvent::Letter { system, letter: Box::new(letter) });
+        }
+        // Letters and the greeting take two streams: what is owed at once may come first. It waits for the greeting, which says
+        // whether both speak the same protocol.
+        if line.early.len() < EARLY_MAX {
+            line.early.push(letter);
+        } else if let Some(trunks) = self.trunks() {
+            trunks.close(trunk, "slow");
         }
     }
 
@@ -82,6 +93,9 @@ impl Exchange {
         if matches!(input, Input::Frame(_)) && now.since(line.heard) >= HEARD_EVERY {
             line.heard = now;
             self.mail_all(trunk, line, || TrunkMail::Heard);
+        }
+        if matches!(input, Input::Up | Input::Down) {
+            line.early.clear();
         }
         line.link.handle(input, now);
         self.follow(trunk, line);
@@ -102,6 +116,10 @@ impl Exchange {
                         if restarted { "; it has started anew" } else { "" }
                     );
                     self.tell(Some(trunk), TrunkEvent::Up { system: Arc::clone(&line.system) });
+                    for letter in std::mem::take(&mut line.early) {
+                        let system = Arc::clone(&line.system);
+                        self.tell(Some(trunk), TrunkEvent::Letter { system, letter: Box::new(letter) });
+                    }
                     if restarted {
                         self.mail_all(trunk, line, || TrunkMail::Restarted);
                     }

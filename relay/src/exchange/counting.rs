@@ -55,6 +55,7 @@ impl Exchange {
         let limit = |name, value: u32, counter| Limit { name, value: value.into(), counter };
         let mut all = Trunks::limits();
         all.extend([
+            limit("trunk.early_letters", super::arriving::EARLY_MAX as u32, "trunks_down_total"),
             limit("trunk.events", TRUNK_EVENTS_MAX as u32, "trunk_events_shed_total"),
             limit("trunk.calls", link.calls, "trunk_refused_total"),
             limit("trunk.participants", link.participants, "trunk_refused_total"),

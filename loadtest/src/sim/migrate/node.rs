@@ -13,6 +13,7 @@ use relay_core::{
     trunk::{
         Range,
         link::{Limits, Link},
+        wire::Letter,
     },
 };
 
@@ -44,6 +45,8 @@ pub(super) struct Node {
     pub(super) link: Link,
     pub(super) link_wake: Option<Time>,
     pub(super) ready: bool,
+    /// Letters that came before the greeting.
+    pub(super) early: Vec<Letter>,
     /// When the calls were told last that their home lives.
     pub(super) heard: Time,
     /// The SSRCs of its own calls.
@@ -64,6 +67,7 @@ impl Node {
             link: link(at, 1),
             link_wake: None,
             ready: false,
+            early: Vec::new(),
             heard: Time::ZERO,
             range: range(at, 1),
             asks: BTreeMap::new(),

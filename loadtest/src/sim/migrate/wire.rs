@@ -123,12 +123,14 @@ impl World {
                     }
                     self.deeds.push_back(Deed::Link(to, Input::Frame(*frame)));
                 }
-                Item::Letter(letter) => {
-                    if self.nodes[to].ready {
+                Item::Letter(letter) => match self.nodes[to].ready {
+                    true => {
                         let from = SYSTEMS[1 - to].into();
                         self.deeds.push_back(Deed::System(to, SystemInput::Letter { from, letter: *letter }));
                     }
-                }
+                    // It waits for the greeting.
+                    false => self.nodes[to].early.push(*letter),
+                },
                 Item::Media(flow, bytes) => {
                     let (now, link) = (self.now, &mut self.nodes[to].link);
                     if link.role(flow).is_some() && link.allows_media(bytes.len() + 4, now) {
@@ -177,6 +179,10 @@ impl World {
                     self.tell(format!("{} has its trunk up", SYSTEMS[at]));
                     self.nodes[at].ready = true;
                     self.deeds.push_back(Deed::System(at, trunk(at, true)));
+                    for letter in std::mem::take(&mut self.nodes[at].early) {
+                        let from = SYSTEMS[1 - at].into();
+                        self.deeds.push_back(Deed::System(at, SystemInput::Letter { from, letter }));
+                    }
                     self.mail_all(at, || Say::Up);
                 }
                 Output::Lost => {
@@ -258,6 +264,7 @@ impl World {
 
     pub(super) fn dial(&mut self) {
         if self.wire.cut.is_some() || self.wire.open == [true; 2] {
+            self.nodes.iter_mut().for_each(|node| node.early.clear());
             return;
         }
         self.wire.line += 1;
