@@ -35,8 +35,8 @@ impl Exchange {
     pub(super) fn arrived(self: &Arc<Exchange>, arrival: Arrival) {
         match arrival {
             Arrival::Up { trunk, .. } => self.link(trunk, Input::Up),
-            Arrival::Down { trunk, why, .. } => {
-                tracing::warn!("trunk {} down: {why}; its calls have no floor until it is back", trunk.0);
+            Arrival::Down { trunk, system, why } => {
+                tracing::warn!("trunk to {system} down: {why}; its calls have no floor until it is back");
                 self.link(trunk, Input::Down);
             }
             Arrival::Frame { trunk, bytes } => match frame::parse::<Frame>(&bytes) {
