@@ -98,17 +98,14 @@ impl Plan {
 
     /// Notes that `row` passes by: an SSRC that has caught up with its resume point is withheld no longer.
     pub fn pass(&mut self, order: Order, row: &Kept) {
-        for skip in &mut self.skips {
-            if let Skip::Withheld(ssrc, until) = *skip
-                && ssrc == row.ssrc
-                && !row.sequence.is_behind(until)
-            {
+        self.skips.retain_mut(|skip| match *skip {
+            Skip::Withheld(ssrc, until) if ssrc == row.ssrc && !row.sequence.is_behind(until) => {
                 // The point itself was heard; a packet beyond it (the point's own was lost) was not.
-                let heard =
-                    if row.sequence.low16() == until.low16() { order } else { Order(order.0.saturating_sub(1)) };
-                *skip = Skip::Heard(ssrc, heard);
+                *skip = Skip::Heard(ssrc, order);
+                row.sequence == until
             }
-        }
+            _ => true,
+        });
     }
 
     /// Stops withholding: the packets that a resume point promised did not come in time.

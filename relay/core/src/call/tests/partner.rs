@@ -230,3 +230,14 @@ fn a_newcomer_behind_the_trunk_never_hears_its_user_s_other_client_at_home() {
     pair.run(Millis(100));
     assert_eq!(pair.partner.heard(EVA), []);
 }
+
+#[test]
+fn the_very_first_packet_of_a_call_is_given_to_who_was_ahead_of_it_in_another_system() {
+    let mut pair = pair();
+    pair.enter_partner(0, "sip:eva@a", EVA, &[(ANA.into(), 5)]);
+    pair.request_home(0, ANA);
+    pair.run(Millis(20));
+    pair.talk_home(0, ANA.into(), 7..20);
+    pair.run(Millis(500));
+    assert_eq!(pair.partner.heard(EVA), numbers(ANA.into(), 7..20));
+}
