@@ -36,12 +36,14 @@ impl World {
                     let line = format!("I1: {client} of {user} is affiliated to {name} at home and given to a partner");
                     return self.judge.broken(line);
                 }
-                let since = self.unauthorised.entry((device, group)).or_insert(self.now);
                 if away.is_none() || authorised || !joined {
-                    *since = self.now;
+                    self.unauthorised.remove(&(device, group));
+                    continue;
                 }
+                // From the moment at which it was seen first: before that, nothing may have happened for long.
+                let since = *self.unauthorised.entry((device, group)).or_insert(self.now);
                 let longest = Millis(LETTER_MAX.0 + 2 * self.wire.delay_max().0);
-                if self.now.since(*since) > longest {
+                if self.now.since(since) > longest {
                     let (user, client) = (&of.user, &of.client);
                     let line = format!("I1: {client} of {user} stays affiliated to {name} where it counts no longer");
                     return self.judge.broken(line);
@@ -61,10 +63,12 @@ impl World {
             };
             let pair = talker(*home).zip(talker(1 - home));
             let twice = pair.is_some_and(|(one, other)| (&one.user, &one.client) == (&other.user, &other.client));
-            let since = &mut self.twice[group];
             if !twice || !joined {
-                *since = self.now;
-            } else if self.now.since(*since) > Millis(self.wire.delay_max().0 + 5) {
+                self.twice[group] = None;
+                continue;
+            }
+            let since = *self.twice[group].get_or_insert(self.now);
+            if self.now.since(since) > Millis(self.wire.delay_max().0 + 5) {
                 return self.judge.broken(format!("I4: one client has the floor of {name} through two legs"));
             }
         }

@@ -48,10 +48,10 @@ pub(super) struct World {
     /// When the last random step is made, and when the run ends.
     pub(super) steps_end: Time,
     end: Time,
-    /// Since when each device may be served by a system that its primary one has not authorised, by group.
+    /// Since when each device is served by a system that its primary one has not authorised, by group.
     pub(super) unauthorised: BTreeMap<(usize, usize), Time>,
-    /// Since when one client may have the floor twice, by group.
-    pub(super) twice: [Time; GROUPS.len()],
+    /// Since when one client has the floor twice, by group.
+    pub(super) twice: [Option<Time>; GROUPS.len()],
     story: VecDeque<String>,
 }
 
@@ -89,7 +89,7 @@ impl World {
             steps_end,
             end: steps_end + Millis(45_000),
             unauthorised: BTreeMap::new(),
-            twice: [Time::ZERO; GROUPS.len()],
+            twice: [None; GROUPS.len()],
             story: VecDeque::new(),
         }
     }

@@ -165,7 +165,8 @@ impl Judge {
             if point.is_some_and(|point| *place <= point.1) {
                 continue;
             }
-            let was_retained = hearing.entered < *at + Millis(RETENTION.0 - EDGE.0);
+            let since = if relay.filled.contains(place) { spoken.at } else { *at };
+            let was_retained = hearing.entered < since + Millis(RETENTION.0 - EDGE.0);
             let is_due = *at > hearing.entered || (point.is_some() && was_retained);
             let is_old = *at > spoken.at + Millis(RETENTION.0 - FILLING_MAX.0);
             if !is_due || is_old {

@@ -28,6 +28,8 @@ pub(super) struct Relay {
     pub(super) is_home: bool,
     /// When each packet came to this call, by its place in what was said.
     pub(super) log: BTreeMap<usize, Time>,
+    /// What came by backfill: its age is the home's.
+    pub(super) filled: BTreeSet<usize>,
     /// Who has the floor, as this relay has told it.
     talker: Option<Ssrc>,
     /// Who had it last, and when that ended.
@@ -91,6 +93,11 @@ impl Judge {
         relay.was_filled = true;
         if now < relay.up_since + BACKFILL_MAX {
             self.delivered(call, bytes, now);
+            let place = self.place(bytes);
+            let relay = self.relays.get_mut(&call);
+            if let Some((place, relay)) = place.zip(relay).filter(|(place, relay)| relay.log.get(place) == Some(&now)) {
+                relay.filled.insert(place);
+            }
         } else {
             self.counts.late_fill += 1;
         }
