@@ -4,6 +4,6 @@
 
 #[allow(unsafe_code)] // a global allocator that counts
 pub mod allocations;
-pub mod figures;
+pub mod ceiling;
 #[allow(unsafe_code)] // the raw loops and kernel receive timestamps
 pub mod raw;

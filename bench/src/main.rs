@@ -1,8 +1,8 @@
-//! `bench figures`: the relay beside raw loops, in one run, on one machine.
+//! `bench ceiling`: the relay beside raw loops, in one run, on one machine.
 
 use std::process::ExitCode;
 
-use bench::{allocations::Counting, figures};
+use bench::{allocations::Counting, ceiling};
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
@@ -18,10 +18,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Prints every figure that the project promises, with its spread; exit code 1 if one is missed.
-    Figures(figures::Options),
+    Ceiling(ceiling::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Figures(options) = Arguments::parse().command;
-    figures::run(&options)
+    let Command::Ceiling(options) = Arguments::parse().command;
+    ceiling::run(&options)
 }
