@@ -266,7 +266,7 @@ impl<E: Clone> System<E> {
             Effect::Enter => self.send_in(id, group),
             Effect::Leave => {
                 if let Some(key) = self.affiliations.get(id).map(|affiliation| affiliation.key.clone()) {
-                    self.leave(&key, group, None);
+                    self.leave(&key, group, None, false);
                 }
             }
             Effect::Nothing | Effect::Changed => {}

@@ -71,6 +71,13 @@ pub(super) enum Then {
     },
 }
 
+impl Then {
+    /// Whether the client goes to another system: it is asked for there, or has gone home.
+    fn is_move(&self) -> bool {
+        matches!(self, Then::Quiet { .. } | Then::Done(..))
+    }
+}
+
 /// A `Leave` that is under way.
 #[derive(Clone, Debug)]
 pub(super) struct Leaving {
@@ -128,26 +135,28 @@ impl<E: Clone> System<E> {
         //= TS 23.280 §10.8.2.6  every client of the user
         let mut leaves = Vec::new();
         for (_, id) in self.affiliated_clients(&key.user) {
-            leaves.extend(self.end_affiliation(&id, None));
+            leaves.extend(self.end_affiliation(&id, None, false));
         }
         self.after_leaves(leaves, then);
     }
 
     /// Nobody has refreshed it.
     pub(super) fn affiliation_expired(&mut self, id: &str) {
-        let leaves = self.end_affiliation(id, None);
+        let leaves = self.end_affiliation(id, None, false);
         self.after_leaves(leaves, Then::Nothing);
     }
 
     /// The affiliation of a client ends, and then `then` happens.
     pub(super) fn end_affiliation_of(&mut self, key: &ClientKey, then: Then) {
         let saves = self.origins.get(key).is_some_and(|origin| origin.saved().is_some()).then(|| key.clone());
-        let leaves = self.affiliated.get(key).cloned().map(|id| self.end_affiliation(&id, saves)).unwrap_or_default();
+        let moving = saves.is_some() || then.is_move();
+        let id = self.affiliated.get(key).cloned();
+        let leaves = id.map(|id| self.end_affiliation(&id, saves, moving)).unwrap_or_default();
         self.after_leaves(leaves, then);
     }
 
     /// Ends it; its homes are told. What is answered when nothing more can be sent to the client waits for the numbers given back.
-    fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>) -> Vec<(u64, Leaving)> {
+    fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>, moving: bool) -> Vec<(u64, Leaving)> {
         let Some(affiliation) = self.affiliations.remove(id) else { return Vec::new() };
         let key = affiliation.key.clone();
         self.affiliated.remove(&key);
@@ -164,7 +173,7 @@ impl<E: Clone> System<E> {
                 homes.entry(item.row.home.clone()).or_default().push(group.clone());
             }
             if item.is_affiliated() {
-                leaves.push(self.leave(&key, &group, saves.clone()));
+                leaves.push(self.leave(&key, &group, saves.clone(), moving));
             }
         }
         for (home, groups) in homes {
@@ -187,11 +196,16 @@ impl<E: Clone> System<E> {
         self.owe(home, wire::letter::What::Deaffiliate(request), Purpose::Owed);
     }
 
-    /// Takes a client out of the call of a group. One that holds a ticket may be on its way to a partner: the call waits for it.
-    pub(super) fn leave(&mut self, key: &ClientKey, group: &str, saves: Option<ClientKey>) -> (u64, Leaving) {
+    /// Takes a client out of the call of a group. The call waits for one that may be on its way to another system.
+    pub(super) fn leave(
+        &mut self,
+        key: &ClientKey,
+        group: &str,
+        saves: Option<ClientKey>,
+        moving: bool,
+    ) -> (u64, Leaving) {
         let number = self.number();
         let (user, client) = (key.user.clone(), key.client.clone());
-        let moving = saves.is_some();
         self.outbox.now(Output::Leave { number, user, client, group: group.into(), moving });
         (number, Leaving { batch: 0, group: group.into(), saves })
     }

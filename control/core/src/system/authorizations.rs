@@ -8,6 +8,7 @@ use super::{
     Answer, ClientKey, System, Ticket,
     affiliations::Then,
     alarms::Alarm,
+    homed::HomedKey,
     letters::Purpose,
     moving::{Effect, Step},
     rows::{self, Authorization, IdentityRow, TicketRow},
@@ -184,7 +185,9 @@ impl<E: Clone> System<E> {
         let (user, client) = (key.user.clone(), key.client.clone());
         let superseded = wire::Superseded { user, client, generation: away.generation };
         self.owe(&away.system, wire::letter::What::Superseded(superseded), purpose);
-        self.drop_homed(|homed, _| homed.system == away.system && homed.user == key.user && homed.client == key.client);
+        let is_its =
+            |homed: &HomedKey| homed.system == away.system && homed.user == key.user && homed.client == key.client;
+        self.drop_homed(|homed, _| is_its(homed), true);
         true
     }
 }

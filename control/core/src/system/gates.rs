@@ -90,7 +90,7 @@ impl<E: Clone> System<E> {
             self.end_authorization(&earlier, Then::Nothing);
         }
         // The old system has said so already, unless its letter was dropped at a limit.
-        self.drop_homed(|homed, _| homed.user == key.user && homed.client == key.client);
+        self.drop_homed(|homed, _| homed.user == key.user && homed.client == key.client, true);
         let granted = migration.granted.unwrap_or_default();
         self.add_authorization(Authorization {
             id: migration.row.authorization,

@@ -101,7 +101,7 @@ impl<E: Clone> System<E> {
             (&other.group, &other.user, &other.client) == (&key.group, &key.user, &key.client) && other.system != from
         };
         if self.homed_to(group).any(|(other, _)| elsewhere(other)) {
-            self.drop_homed(|other, _| elsewhere(other));
+            self.drop_homed(|other, _| elsewhere(other), true);
         }
         self.outbox.put(rows::AFFILIATIONS, key.write(), &HomedRow { generation: request.generation });
         self.homed.insert(key, request.generation);
@@ -153,18 +153,21 @@ impl<E: Clone> System<E> {
 
     pub(super) fn asked_to_deaffiliate(&mut self, from: &str, id: u64, request: &wire::DeaffiliationRequest) {
         let all_groups = request.groups.is_empty();
-        self.drop_homed(|key, generation| {
-            key.system == from
-                && key.user == request.user
-                && (request.all_clients || key.client == request.client)
-                && (all_groups || request.groups.contains(&key.group))
-                && generation <= request.generation
-        });
+        self.drop_homed(
+            |key, generation| {
+                key.system == from
+                    && key.user == request.user
+                    && (request.all_clients || key.client == request.client)
+                    && (all_groups || request.groups.contains(&key.group))
+                    && generation <= request.generation
+            },
+            false,
+        );
         self.reply(from, id, wire::letter::What::Done(wire::Done {}));
     }
 
-    /// Partners' clients that are no longer affiliated leave the call.
-    pub(super) fn drop_homed(&mut self, which: impl Fn(&HomedKey, u64) -> bool) {
+    /// Partners' clients that are no longer affiliated leave the call. It waits for them if they come from another system.
+    pub(super) fn drop_homed(&mut self, which: impl Fn(&HomedKey, u64) -> bool, come: bool) {
         let gone = self.homed.iter().filter(|(key, generation)| which(key, **generation));
         for key in gone.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.homed.remove(&key);
@@ -174,7 +177,7 @@ impl<E: Clone> System<E> {
             if self.is_affiliated(&client, &key.group) {
                 continue;
             }
-            let moving = self.is_moving(&client);
+            let moving = come || self.is_moving(&client);
             let number = self.number();
             let ClientKey { user, client } = client;
             self.outbox.now(Output::Leave { number, user, client, group: key.group, moving });

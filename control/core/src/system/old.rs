@@ -265,12 +265,15 @@ impl<E: Clone> System<E> {
             Effect::Cleared(away) => {
                 self.write_origin(key);
                 self.outbox.audit("migration-given-up", &away.system, &key.user, None);
-                self.drop_homed(|homed, generation| {
-                    homed.system == away.system
-                        && homed.user == key.user
-                        && homed.client == key.client
-                        && generation <= away.generation
-                });
+                self.drop_homed(
+                    |homed, generation| {
+                        homed.system == away.system
+                            && homed.user == key.user
+                            && homed.client == key.client
+                            && generation <= away.generation
+                    },
+                    false,
+                );
             }
             _ => {}
         }

@@ -54,7 +54,7 @@ impl<E: Clone> System<E> {
         self.outbox.audit("partner-removed", system, "", None);
         self.set_trunk(system, false);
         self.forget_owed(system);
-        self.drop_homed(|key, _| key.system == system);
+        self.drop_homed(|key, _| key.system == system, false);
         let served = self.authorizations.values().filter(|authorization| authorization.system == system);
         let served: Vec<String> = served.map(|authorization| authorization.id.clone()).collect();
         for id in served {

@@ -81,7 +81,9 @@ impl World {
                 State::Moving { .. } | State::Leaving => device.at == node,
                 _ => false,
             };
-            let Some(left) = device.entry[group].and_then(|entry| self.judge.left_at(entry)) else { continue };
+            let Some(entry) = device.entry[group].filter(|entry| !self.is_in(*entry)) else { continue };
+            // Whoever leaves at this moment has no time of leaving yet.
+            let left = self.judge.left_at(entry).unwrap_or(self.now);
             if moves && self.now.since(left) < GRACE && !self.judge.is_crashed(node, left) {
                 let (user, client, group) = (&device.user, &device.client, GROUPS[group].0);
                 let line = format!("I3: the call of {group} is released while {client} of {user} moves");
@@ -152,6 +154,10 @@ impl World {
                     let line =
                         format!("I2: {who} is affiliated to {name} in {serving:?}, believes {}, told {told:?}", of.at);
                     return self.judge.broken(line);
+                }
+                // What nothing disturbed succeeds.
+                if let Some(cause) = of.told[group].filter(|_| self.faults.are_none()) {
+                    return self.judge.broken(format!("I2: {who} is told {cause} for {name} although nothing broke"));
                 }
             }
         }

@@ -218,6 +218,25 @@ fn a_client_may_leave_the_old_system_by_itself() {
 }
 
 #[test]
+fn calls_wait_for_a_client_that_goes_home() {
+    for by_migration in [true, false] {
+        let (mut world, ticket) = world();
+        world.migrate(B, A, Some(&ticket), &[FIRE, AMBU]);
+        world.pass(Millis(1_000));
+        world.node(A).moving.clear();
+        // The participant behind the trunk.
+        world.node(A).calls.insert((FIRE.into(), ANA.into(), "radio".into()), Vec::new());
+        match by_migration {
+            true => _ = world.migrate(A, B, None, &[FIRE, AMBU]),
+            false => _ = world.authorize(A, ANA, "radio"),
+        }
+        world.pass(Millis(100));
+        assert!(world.nodes[B].moving.contains(&(AMBU.into(), true)), "the group of the system that it leaves");
+        assert!(world.nodes[A].moving.contains(&(FIRE.into(), true)), "the group of the system that it comes to");
+    }
+}
+
+#[test]
 fn a_migrated_client_that_deauthorises_is_given_up() {
     let (mut world, ticket) = world();
     let id = world.migrate(B, A, Some(&ticket), &[FIRE]);
