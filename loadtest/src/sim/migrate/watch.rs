@@ -76,6 +76,14 @@ impl World {
 
     /// I3: a call of this home is about to be released because nobody is in it.
     pub(super) fn judge_release(&mut self, node: usize, group: usize) {
+        // Where nothing breaks and there is nobody else, it can be empty only because the one client moves.
+        if let [device] = &*self.devices
+            && self.faults.are_none()
+            && matches!(device.state, State::Moving { .. })
+        {
+            let line = format!("I3: the call of {} is released while its only participant moves", GROUPS[group].0);
+            return self.judge.broken(line);
+        }
         for device in &self.devices {
             let moves = match device.state {
                 State::Moving { .. } | State::Leaving => device.at == node,
