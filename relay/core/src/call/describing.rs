@@ -1,6 +1,6 @@
 //! The call as data: what an entering participant, a reader of the API and the status row are told.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use super::Call;
@@ -74,6 +74,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let since = self.arbiter.since();
         let really = self.uplink.as_ref().and_then(|uplink| uplink.really_since);
         (state, talker, really.filter(|really| really.0 == since).map_or(since, |really| really.1))
+    }
+
+    /// Who talks in another system, and under which SSRC; `None`: nobody does, or it was not said yet who.
+    pub fn talker_elsewhere(&self) -> Option<&(Arc<str>, Ssrc)> {
+        self.uplink.as_ref()?.elsewhere.as_ref()
     }
 
     /// Whether the talker's identity is withheld.
