@@ -145,6 +145,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                 first.1 = Some(row.sequence.0);
             }
         }
+        // Somebody names a point in media of which nothing is kept: it is told that it missed its end.
+        for (ssrc, ..) in plan.iter().flat_map(|plan| &plan.missed) {
+            if let Some(voice) = self.voices.get(ssrc) {
+                retained.entry(*ssrc).or_insert((voice.arrived, None));
+            }
+        }
         let facts = |(ssrc, (oldest, resumed_from)): (Ssrc, (Time, Option<u64>))| {
             let voice = self.voices.get(&ssrc)?;
             let missed = plan.and_then(|plan| plan.missed.iter().find(|missed| missed.0 == ssrc));
