@@ -2,8 +2,6 @@
 //!
 //! What concerns one call happens in the order in which its trunks said it; calls do not wait for each other.
 
-mod turns;
-
 use std::{sync::Arc, time::SystemTime};
 
 use control_core::{
@@ -22,8 +20,8 @@ use tokio::sync::mpsc;
 use crate::{
     mobility::{Mobility, Partners, Trail},
     registry::{CallRecord, Entry, Registry},
+    turns::Turns,
 };
-use turns::Turns;
 
 /// The trunks of the media plane, as the rules use them.
 pub(crate) struct Trunks(pub(crate) Relay);
@@ -52,7 +50,7 @@ pub(crate) struct Follower {
     registry: Arc<Registry>,
     mobility: Arc<Mobility>,
     trail: Arc<dyn Trail>,
-    turns: Turns,
+    turns: Turns<String>,
 }
 
 impl Follower {
@@ -76,7 +74,7 @@ impl Follower {
                 for call in registry.calls_after(None) {
                     let registry = Arc::clone(&registry);
                     let turn = call.id.clone();
-                    self.turns.take(&turn, async move { leave_behind(&registry, &call, trunk, None).await });
+                    self.turns.take(turn, async move { leave_behind(&registry, &call, trunk, None).await });
                 }
             }
             TrunkEvent::Letter { system, letter } => {
@@ -123,7 +121,7 @@ impl Follower {
     /// Does something in a running call, after what was to be done in it before.
     fn in_call<F: Future<Output = ()> + Send + 'static>(&mut self, id: &str, work: impl FnOnce(Arc<CallRecord>) -> F) {
         if let Ok(call) = self.registry.call(id) {
-            self.turns.take(id, work(call));
+            self.turns.take(id.to_owned(), work(call));
         }
     }
 }

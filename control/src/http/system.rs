@@ -45,9 +45,11 @@ const LIMITS: [(&str, u64); 21] = [
 ];
 
 /// Limits of what is stored, with the counters of their own.
-const KEPT: [(&str, usize, &str); 2] = [
+const KEPT: [(&str, usize, &str); 4] = [
     ("store.writes", store::WRITES_MAX, "carryover_store_writes_refused_total"),
     ("audit.lines", audit::LINES_MAX, "carryover_audit_lines_lost_total"),
+    ("audit.file_bytes", audit::FILE_BYTES_MAX, "carryover_audit_files_begun_total"),
+    ("audit.files", audit::FILES_MAX, "carryover_audit_files_removed_total"),
 ];
 
 pub(super) async fn healthz() -> Json<Value> {
@@ -118,6 +120,16 @@ impl Face {
             "audit_lines_lost_total",
             "Lines for which audit.lines was full, or that the disk refused.",
             lost,
+        ));
+        all.push(single(
+            "audit_files_begun_total",
+            "Audit files begun because audit.file_bytes was reached.",
+            audit.begun,
+        ));
+        all.push(single(
+            "audit_files_removed_total",
+            "Audit files removed because audit.files were there.",
+            audit.removed,
         ));
         for (at, class) in ["2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
             let value = counters.answers[at].load(Ordering::Relaxed) as f64;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{Flags, Outside, Said, entering, waiting::Changes};
-use crate::registry::Registry;
+use crate::{registry::Registry, turns::Turns};
 
 /// Enters and leaves that are carried out at once. The others wait for their turn; a call of thousands starts in steps.
 const AT_ONCE: usize = 64;
@@ -39,13 +39,6 @@ pub(super) enum Message {
 /// Whose enters and leaves take turns: user, client, group.
 pub(super) type Client = (String, String, String);
 
-/// Enters and leaves of one client that are not carried out yet.
-#[derive(Default)]
-struct Turns {
-    waiting: usize,
-    last: Option<oneshot::Receiver<()>>,
-}
-
 pub(super) struct Engine {
     machine: System<Value>,
     registry: Arc<Registry>,
@@ -57,7 +50,7 @@ pub(super) struct Engine {
     /// Asks without an answer, by token.
     asks: HashMap<u64, (oneshot::Sender<Said>, OwnedSemaphorePermit)>,
     token: u64,
-    turns: HashMap<Client, Turns>,
+    turns: Turns<Client>,
     places: Arc<Semaphore>,
     failure: Option<Refused>,
 }
@@ -82,7 +75,7 @@ impl Engine {
             flags,
             asks: HashMap::new(),
             token: 0,
-            turns: HashMap::new(),
+            turns: Turns::default(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             failure: None,
         }
@@ -131,12 +124,6 @@ impl Engine {
                 _ = done.send(());
             }
             Message::Did(client, input) => {
-                if let Some(turns) = self.turns.get_mut(&client) {
-                    turns.waiting -= 1;
-                    if turns.waiting == 0 {
-                        self.turns.remove(&client);
-                    }
-                }
                 let entered = matches!(input, Input::Entered { result: Ok(_), .. });
                 self.handle(input);
                 if entered {
@@ -236,21 +223,12 @@ impl Engine {
         work: impl Future<Output = Input<Value>> + Send + 'static,
         failed: Input<Value>,
     ) {
-        let (done, after) = oneshot::channel::<()>();
-        let turns = self.turns.entry(client.clone()).or_default();
-        turns.waiting += 1;
-        let before = turns.last.replace(after);
         let (back, places) = (self.back.clone(), Arc::clone(&self.places));
-        tokio::spawn(async move {
-            if let Some(before) = before {
-                // It ends when the one before drops its end.
-                _ = before.await;
-            }
+        self.turns.take(client.clone(), async move {
             let place = places.acquire().await;
             let said = tokio::spawn(work).await.unwrap_or(failed);
             drop(place);
             _ = back.send(Message::Did(client, said));
-            drop(done);
         });
     }
 }

@@ -10,6 +10,7 @@ mod arbitration;
 mod backfill;
 mod describing;
 mod entering;
+mod gaps;
 mod input;
 mod media;
 mod mirror;

@@ -168,7 +168,7 @@ impl Exchange {
             let subscription = Subscription { trunk, system: Arc::clone(&line.system), ask };
             return self.tell(Some(trunk), TrunkEvent::Subscribe(Box::new(subscription)));
         }
-        let Some(flow) = frame.what.as_ref().and_then(flow_of) else { return };
+        let Some(flow) = frame.what.as_ref().and_then(What::flow) else { return };
         self.mail(trunk, flow, TrunkMail::Frame(Box::new(frame)));
     }
 
@@ -237,22 +237,6 @@ impl Exchange {
             () = self.earlier.notified() => {}
         }
     }
-}
-
-/// Whose call a frame is about, by our number.
-fn flow_of(what: &What) -> Option<u32> {
-    Some(match what {
-        What::Subscribed(subscribed) => subscribed.flow,
-        What::Refused(refused) => refused.flow,
-        What::Unsubscribe(unsubscribe) => unsubscribe.flow,
-        What::Announce(announce) => announce.flow,
-        What::Depart(depart) => depart.flow,
-        What::Expel(expel) => expel.flow,
-        What::Floor(floor) => floor.flow,
-        What::Spacing(spacing) => spacing.flow,
-        What::Ended(ended) => ended.flow,
-        What::Subscribe(_) | What::Hello(_) | What::Heartbeat(_) | What::Goodbye(_) => return None,
-    })
 }
 
 /// Takes the flow, a QUIC varint, off the front of a datagram.

@@ -213,7 +213,7 @@ impl World {
                 self.ask(at, asker, control_core::system::Ask::MaySubscribe { system, group });
             }
             Some(what) => {
-                if let Some(flow) = flow_of(&what) {
+                if let Some(flow) = what.flow() {
                     self.mail(at, flow, Say::Frame(what));
                 }
             }
@@ -297,20 +297,4 @@ impl World {
 
 fn trunk(at: usize, up: bool) -> SystemInput<super::event::Shown> {
     SystemInput::Trunk { system: SYSTEMS[1 - at].into(), up }
-}
-
-/// Whose call a frame is about, by the receiver's number.
-fn flow_of(what: &What) -> Option<u32> {
-    Some(match what {
-        What::Subscribed(subscribed) => subscribed.flow,
-        What::Refused(refused) => refused.flow,
-        What::Unsubscribe(unsubscribe) => unsubscribe.flow,
-        What::Announce(announce) => announce.flow,
-        What::Depart(depart) => depart.flow,
-        What::Expel(expel) => expel.flow,
-        What::Floor(floor) => floor.flow,
-        What::Spacing(spacing) => spacing.flow,
-        What::Ended(ended) => ended.flow,
-        What::Subscribe(_) | What::Hello(_) | What::Heartbeat(_) | What::Goodbye(_) => return None,
-    })
 }

@@ -124,7 +124,8 @@ pub enum Output<'a, A> {
         /// Why.
         cause: String,
     },
-    /// Neither this system nor the home has these packets any more; extended numbers of the home.
+    /// Neither this system nor the home has these packets any more, or the home did not bring them in time; extended numbers of the
+    /// home.
     Missed {
         /// Whose media.
         ssrc: Ssrc,

@@ -7,6 +7,7 @@ mod partner;
 mod partner_backfill;
 mod partner_edges;
 mod partner_floor;
+mod partner_gaps;
 mod partner_media;
 mod partner_random;
 mod resume;

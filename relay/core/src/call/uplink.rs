@@ -175,7 +175,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         let none = wire::Snapshot::default();
         let snapshot = subscribed.snapshot.as_ref().unwrap_or(&none);
-        filling.answered(snapshot, subscribed.backfill == 0, now);
+        filling.answered(snapshot, subscribed.backfill, now);
         uplink.range = range;
         uplink.anew = false;
         uplink.home_flow = Some(subscribed.home_flow);
