@@ -79,6 +79,7 @@ impl Follower {
             }
             TrunkEvent::Letter { system, letter } => {
                 if let Err(refused) = mobility.letter(&system, *letter) {
+                    registry.counters.refuse(&refused.subject);
                     // The partner waits for an answer that does not come: both sides begin anew.
                     registry.relay.end_trunk(&system, "slow", &refused.detail);
                 }

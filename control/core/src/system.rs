@@ -23,6 +23,7 @@ mod input;
 mod item;
 mod legs;
 mod letters;
+mod limits;
 mod moving;
 mod new;
 mod old;
@@ -48,7 +49,7 @@ pub use affiliations::GROUPS_MAX;
 pub use answer::{Answer, Item, MigrationAnswer, Phase, PhaseResult, Ticket};
 pub use ask::{Ask, LegRequest, Mode, Scope, Service, Wanted};
 pub use authorizations::{AUTHORIZATIONS_MAX, KEPT_MS, TICKET_MS, TICKET_REMEMBERED_MS};
-pub use homed::PARTNER_AFFILIATIONS_MAX;
+pub use homed::{DOCUMENT_OCTETS_MAX, PARTNER_AFFILIATIONS_MAX};
 pub use input::Input;
 pub use letters::{ANSWER_MS_MAX, OWED_MAX};
 pub use new::{GATE_MS_MAX, MIGRATIONS_MAX, SHOWN_MS};
@@ -66,6 +67,7 @@ use self::{
     groups::GroupEntry,
     homed::HomedKey,
     letters::Sent,
+    limits::Limits,
     new::Migration,
     old::Origin,
     outbox::Outbox,
@@ -82,6 +84,7 @@ const ENDED_MAX: usize = 100_000;
 #[derive(Debug)]
 pub struct System<E> {
     name: String,
+    limits: Limits,
     now: Time,
     /// It was restored, and the clock is not known yet.
     cold: bool,
@@ -142,6 +145,7 @@ impl<E: Clone> System<E> {
     pub fn new(system: &str) -> System<E> {
         System {
             name: system.into(),
+            limits: Limits::default(),
             now: Time::ZERO,
             cold: false,
             users: BTreeMap::new(),

@@ -10,6 +10,7 @@ use axum::{
 };
 use control_core::{group, system};
 use relay::metrics::Metric;
+use relay_core::trunk::frame;
 use serde_json::{Value, json};
 
 use super::{Face, Shared, body, participants, wanted};
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
-const LIMITS: [(&str, u64); 21] = [
+const LIMITS: [(&str, u64); 23] = [
     ("groups", GROUPS_MAX as u64),
     ("members", group::MEMBERS_MAX as u64),
     ("participants", group::PARTICIPANTS_MAX as u64),
@@ -42,6 +43,8 @@ const LIMITS: [(&str, u64); 21] = [
     ("migrations", system::MIGRATIONS_MAX as u64),
     ("partner.affiliations", system::PARTNER_AFFILIATIONS_MAX as u64),
     ("partner.letters", system::OWED_MAX as u64),
+    ("partner.letter_octets", frame::SIZE_MAX as u64),
+    ("partner.document_octets", system::DOCUMENT_OCTETS_MAX as u64),
 ];
 
 /// Limits of what is stored, with the counters of their own.

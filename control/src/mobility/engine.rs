@@ -179,6 +179,7 @@ impl Engine {
                 Output::Letter { to, letter } => self.outside.partners.send(&to, letter),
                 Output::Partner { system, partner } => self.outside.partners.put(&system, partner),
                 Output::Audit(audit) => self.outside.trail.append(&audit, SystemTime::now()),
+                Output::Full { limit } => self.registry.counters.refuse(limit),
                 Output::Changed { id } => self.changes.changed(&id),
                 Output::Store { number, records } => {
                     self.flags.in_use.store(true, Ordering::Release);

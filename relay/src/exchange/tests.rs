@@ -1,6 +1,9 @@
-//! What comes before the greeting of its trunk.
+//! What comes before the greeting of its trunk, and what control does not take.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -13,7 +16,7 @@ use relay_core::trunk::{
 use super::{Exchange, arriving::EARLY_MAX};
 use crate::{
     clock::Clock,
-    event::TrunkEvent,
+    event::{TRUNK_EVENTS_MAX, TrunkEvent},
     trunk::{Arrival, TrunkConfig},
 };
 
@@ -62,5 +65,24 @@ fn letters_that_come_before_the_greeting_are_told_after_it_up_to_their_limit() {
         assert_eq!(events.try_recv().unwrap(), TrunkEvent::Letter { system: Arc::clone(&system), letter });
     }
     assert!(events.try_recv().is_err(), "one more is too many: its trunk is closed");
+    exchange.stop();
+}
+
+#[test]
+fn events_wait_for_control_up_to_their_limit_and_one_more_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let exchange = Arc::new(Exchange::new(Clock::start()));
+    let mut events = exchange.span(&config(dir.path()), Range::new(1)).unwrap();
+    let event = || TrunkEvent::Up { system: Arc::from("b.example") };
+    let shed = || exchange.counters.events_shed.load(Ordering::Relaxed);
+    for _ in 0..TRUNK_EVENTS_MAX {
+        exchange.tell(None, event());
+    }
+    assert_eq!(shed(), 0);
+    exchange.tell(None, event());
+    assert_eq!(shed(), 1);
+    assert_eq!(events.try_recv().unwrap(), event());
+    exchange.tell(None, event());
+    assert_eq!((shed(), events.len()), (1, TRUNK_EVENTS_MAX));
     exchange.stop();
 }

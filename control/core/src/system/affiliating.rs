@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{Cause, Refused};
 
-/// Groups in one letter: a letter has at most 65,536 bytes, and a group ID 255.
-pub const LETTER_GROUPS_MAX: usize = 200;
+/// Groups in one letter: the answer has at most 65,536 octets, and of each group an id of 255, a cause of 64, and a detail or a
+/// document of 1,024.
+pub const LETTER_GROUPS_MAX: usize = 48;
 
 /// What a client asks for.
 pub(super) struct Wish<'a> {

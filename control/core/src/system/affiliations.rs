@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use relay_core::{Millis, trunk::wire};
 
 use super::{
-    Answer, ClientKey, Item as ShownItem, Output, Scope, System,
+    Answer, ClientKey, Item as ShownItem, LETTER_GROUPS_MAX, Output, Scope, System,
     alarms::Alarm,
     item::{Item, State},
     letters::Purpose,
@@ -191,9 +191,11 @@ impl<E: Clone> System<E> {
 
     /// A home is told that a client is no longer affiliated there.
     pub(super) fn deaffiliate_at(&mut self, home: &str, key: &ClientKey, generation: u64, groups: Vec<String>) {
-        let (user, client) = (key.user.clone(), key.client.clone());
-        let request = wire::DeaffiliationRequest { user, client, generation, groups, all_clients: false };
-        self.owe(home, wire::letter::What::Deaffiliate(request), Purpose::Owed);
+        for groups in groups.chunks(LETTER_GROUPS_MAX) {
+            let (user, client, groups) = (key.user.clone(), key.client.clone(), groups.to_vec());
+            let request = wire::DeaffiliationRequest { user, client, generation, groups, all_clients: false };
+            self.owe(home, wire::letter::What::Deaffiliate(request), Purpose::Owed);
+        }
     }
 
     /// Takes a client out of the call of a group. The call waits for one that may be on its way to another system.

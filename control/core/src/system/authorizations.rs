@@ -35,10 +35,7 @@ impl<E: Clone> System<E> {
     ) -> Result<Answer<E>, Refused> {
         check_id("client", &key.client)?;
         let profile = self.profile(&key.user, profile)?.clone();
-        if !self.authorized.contains_key(&key) && self.authorizations.len() >= AUTHORIZATIONS_MAX {
-            let detail = format!("{AUTHORIZATIONS_MAX} clients are authorised");
-            return Err(Refused::new(Cause::LimitReached, "authorizations", detail));
-        }
+        self.has_place(&key)?;
         self.bring_home(&key);
         let partners = profile.partners.into_iter().filter(|partner| self.partners.contains_key(partner));
         let tickets: Vec<(String, Vec<u8>)> =
@@ -60,6 +57,15 @@ impl<E: Clone> System<E> {
         let ticket =
             |(system, ticket): (String, Vec<u8>)| Ticket { system, ticket: secrets::hex(&ticket), expires: TICKET_MS };
         Ok(Answer::Authorized { authorization: id, user, tickets: tickets.into_iter().map(ticket).collect() })
+    }
+
+    /// Whether one more client may be authorised; one that is already needs no place.
+    pub(super) fn has_place(&self, key: &ClientKey) -> Result<(), Refused> {
+        let most = self.limits.authorizations;
+        if self.authorized.contains_key(key) || self.authorizations.len() < most {
+            return Ok(());
+        }
+        Err(Refused::new(Cause::LimitReached, "authorizations", format!("{most} clients are authorised")))
     }
 
     /// Stores an authorization; an earlier one of the same client goes, its affiliation stays.

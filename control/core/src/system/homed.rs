@@ -7,7 +7,8 @@ use alloc::{
     vec::Vec,
 };
 
-use relay_core::trunk::wire;
+use prost::Message;
+use relay_core::trunk::{frame::CODECS_MAX, wire};
 
 use super::{
     ClientKey, Output, System, documents,
@@ -17,6 +18,9 @@ use crate::{Cause, Refused};
 
 /// Affiliations of one partner's clients here.
 pub const PARTNER_AFFILIATIONS_MAX: usize = 100_000;
+
+/// Octets of a group's document in a letter, and with them its codecs.
+pub const DOCUMENT_OCTETS_MAX: usize = 1_024;
 
 /// Which affiliation. Sorted by group, because calls ask for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +89,12 @@ impl<E: Clone> System<E> {
     ) -> Result<wire::AffiliationItem, Refused> {
         self.vouch(from, group, request)?;
         let (document, standing) = self.own_group(group, &request.user)?;
+        let document = documents::tell(&document);
+        if document.codecs.len() > CODECS_MAX || document.encoded_len() > DOCUMENT_OCTETS_MAX {
+            self.outbox.now(Output::Full { limit: "partner.document_octets" });
+            let detail = format!("its codecs exceed {CODECS_MAX}, or {DOCUMENT_OCTETS_MAX} octets in a letter");
+            return Err(Refused::new(Cause::LimitReached, "partner.document_octets", detail));
+        }
         let (user, client) = (request.user.clone(), request.client.clone());
         let key = HomedKey { group: group.into(), user, client, system: from.into() };
         // Counting is for the rare case that all partners together could reach one's limit.
@@ -94,6 +104,7 @@ impl<E: Clone> System<E> {
             && of_partner(self) >= PARTNER_AFFILIATIONS_MAX
         {
             let detail = format!("{PARTNER_AFFILIATIONS_MAX} affiliations of clients of {from} are stored");
+            self.outbox.now(Output::Full { limit: "partner.affiliations" });
             return Err(Refused::new(Cause::LimitReached, "partner.affiliations", detail));
         }
         // The same client was served elsewhere before: one system serves it at a time.
@@ -109,7 +120,7 @@ impl<E: Clone> System<E> {
             group: group.into(),
             cause: String::new(),
             detail: String::new(),
-            document: Some(documents::tell(&document)),
+            document: Some(document),
             priority: standing.priority.into(),
             receive_only: standing.receive_only,
             running: self.running.contains(group),

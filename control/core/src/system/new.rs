@@ -134,6 +134,7 @@ impl<E: Clone> System<E> {
         if self.migrations.len() >= MIGRATIONS_MAX {
             return limit("migrations", MIGRATIONS_MAX, format!("{} migrations are kept", self.migrations.len()));
         }
+        self.has_place(&asked.key)?;
         if homeward {
             return self.profile(user, asked.profile).map(|_| ());
         }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod asks;
+mod letters;
 mod limits;
 mod moves;
 mod partners;

@@ -41,8 +41,9 @@ impl Permit {
 impl<E: Clone> System<E> {
     pub(super) fn put_user(&mut self, user: String, document: User) -> Result<Answer<E>, Refused> {
         check_user(&user, &document)?;
-        if !self.users.contains_key(&user) && self.users.len() >= USERS_MAX {
-            return Err(Refused::new(Cause::LimitReached, "users", format!("{USERS_MAX} users are stored")));
+        let most = self.limits.users;
+        if !self.users.contains_key(&user) && self.users.len() >= most {
+            return Err(Refused::new(Cause::LimitReached, "users", format!("{most} users are stored")));
         }
         if let Some(entry) = self.users.get(&user).filter(|entry| entry.document == document) {
             return Ok(Answer::User { user, document, revision: entry.revision });

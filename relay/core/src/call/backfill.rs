@@ -19,7 +19,7 @@ use crate::{
 pub const BACKFILL_MAX: Millis = Millis(1_000);
 
 /// Live packets that wait for the end of a backfill: a second of a talker at the highest rate a group may allow.
-const HELD_MAX: usize = 10_000;
+pub(super) const HELD_MAX: usize = 10_000;
 
 /// Numbers of a home beyond this are no count of packets that anybody sent; it keeps sums far from their end.
 const SEQUENCE_MAX: u64 = 1 << 48;

@@ -1,5 +1,7 @@
 //! A call in virtual time: what is handed out is captured per participant, and judged.
 
+mod behind;
+mod bounds;
 mod floor;
 mod late_entry;
 mod legs;

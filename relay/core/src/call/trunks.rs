@@ -24,7 +24,7 @@ pub const ROUND_TRIP_MAX: Millis = Millis(2_000);
 const AGES_PER_FRAME: usize = 4_096;
 
 /// Voices and bursts that a snapshot tells of, each: with the longest ids it still fits into one frame.
-const SNAPSHOT_MAX: usize = 100;
+pub(super) const SNAPSHOT_MAX: usize = 100;
 
 /// A participant as a partner announces it.
 #[derive(Clone, Debug, PartialEq, Eq)]

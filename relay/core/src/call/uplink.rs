@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// SSRCs named in a subscription: the newest.
-const POINTS_MAX: usize = 64;
+pub(super) const POINTS_MAX: usize = 64;
 
 /// Talkers elsewhere that are remembered before their media has come.
-const NAMED_MAX: usize = 64;
+pub(super) const NAMED_MAX: usize = 64;
 
 /// The trunk to the home of the group.
 #[derive(Debug)]

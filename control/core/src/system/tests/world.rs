@@ -35,6 +35,7 @@ pub(super) struct Node {
     pub(super) running: Vec<String>,
     pub(super) answers: BTreeMap<u64, Result<Answer<Shown>, Refused>>,
     pub(super) audit: Vec<Audit>,
+    pub(super) full: Vec<&'static str>,
     pub(super) moving: Vec<(String, bool)>,
     pub(super) partners: Vec<String>,
     tokens: u64,
@@ -55,6 +56,7 @@ impl Node {
             running: Vec::new(),
             answers: BTreeMap::new(),
             audit: Vec::new(),
+            full: Vec::new(),
             moving: Vec::new(),
             partners: Vec::new(),
             tokens: 0,
@@ -145,6 +147,7 @@ impl World {
                     self.give_now(at, Input::Left { number, resume });
                 }
                 Output::Audit(line) => node.audit.push(line),
+                Output::Full { limit } => node.full.push(limit),
                 Output::Partner { system, partner } => {
                     node.partners.retain(|known| *known != system);
                     node.partners.extend(partner.map(|_| system));
