@@ -112,7 +112,11 @@ impl World {
     /// What a call took, against who may speak there.
     pub(super) fn judge_taken(&mut self, number: u64, say: &Say, took: u64, dropped: u64) {
         let now = self.now;
-        self.judge.counts.dropped += dropped;
+        let is_home = self.calls.get(&number).is_some_and(|running| running.home.is_none());
+        match say {
+            Say::Carried(_) if is_home => self.judge.counts.cut_at_home += dropped,
+            _ => self.judge.counts.dropped += dropped,
+        }
         if let Say::Frame(what) = say {
             self.judge.told(number, what, now);
         }
@@ -127,14 +131,11 @@ impl World {
                     self.judge.broken(line);
                 }
             }
-            Say::Carried(bytes) => {
-                let is_home = self.calls.get(&number).is_some_and(|running| running.home.is_none());
-                match is_home {
-                    true if took > 0 => self.judge.accepted(number, bytes, now, false),
-                    false if dropped == 0 => self.judge.delivered(number, bytes, now),
-                    _ => {}
-                }
-            }
+            Say::Carried(bytes) => match is_home {
+                true if took > 0 => self.judge.accepted(number, bytes, now, false),
+                false if dropped == 0 => self.judge.delivered(number, bytes, now),
+                _ => {}
+            },
             Say::Backfill(Some(bytes)) if dropped == 0 => self.judge.filled(number, bytes, now),
             Say::Frame(What::Subscribe(ask)) => self.judge.subscribing(number, ask, now),
             Say::Frame(What::Subscribed(_)) => self.judge.up(number, true, now),

@@ -99,7 +99,11 @@ impl World {
         if !self.wire.open[from] && !matches!(item, Item::Reset) {
             return;
         }
-        if is_media && (self.wire.cut.is_some() || self.dice.random_range(0..1000) < self.wire.loss) {
+        if is_media && self.wire.cut.is_some() {
+            self.judge.counts.lost_in_cut += 1;
+            return;
+        }
+        if is_media && self.dice.random_range(0..1000) < self.wire.loss {
             self.judge.counts.lost_on_trunk += 1;
             return;
         }
@@ -282,7 +286,7 @@ impl World {
         self.wire.cut = Some(self.now);
         // Datagrams that are on their way are lost; what is reliable waits.
         for to in 0..2 {
-            self.judge.counts.lost_on_trunk += self.wire.lanes[to][3].len() as u64;
+            self.judge.counts.lost_in_cut += self.wire.lanes[to][3].len() as u64;
             self.wire.lanes[to][3].clear();
         }
         self.queue.put(self.now + length, Event::Heal);
