@@ -3,6 +3,7 @@
 pub mod frame;
 pub mod link;
 pub mod range;
+pub mod stream;
 pub mod wire;
 
 pub use range::Range;

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use relay_core::{
     Millis, Time, TrunkId,
     call::ROUND_TRIP_MAX,
     trunk::{
         frame,
         link::{Input, Output, Role},
+        stream::take_flow,
         wire::{Frame, Letter, frame::What},
     },
 };
@@ -189,7 +190,7 @@ impl Exchange {
     fn media_arrived(&self, trunk: TrunkId, mut datagram: Bytes) {
         let length = datagram.len();
         let now = self.clock.now();
-        let flow = read_flow(&mut datagram).filter(|flow| {
+        let flow = take_flow(&mut datagram).filter(|flow| {
             let mut lines = self.lines();
             let Some(line) = lines.get_mut(&trunk) else { return false };
             line.link.role(*flow).is_some() && line.link.allows_media(length, now)
@@ -237,18 +238,4 @@ impl Exchange {
             () = self.earlier.notified() => {}
         }
     }
-}
-
-/// Takes the flow, a QUIC varint, off the front of a datagram.
-fn read_flow(datagram: &mut Bytes) -> Option<u32> {
-    let first = *datagram.first()?;
-    let octets = 1usize << (first >> 6);
-    if datagram.len() < octets {
-        return None;
-    }
-    let mut value = u64::from(datagram.get_u8() & 0x3f);
-    for _ in 1..octets {
-        value = value << 8 | u64::from(datagram.get_u8());
-    }
-    u32::try_from(value).ok()
 }

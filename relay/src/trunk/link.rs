@@ -8,6 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendDatagramError, SendStream, WriteError};
+use relay_core::trunk::stream::{Malformed, Splitter, write_message, write_quic_number};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -19,7 +20,6 @@ use super::{
     line::{BACKFILLS_MAX, Backfill, FRAMES_MAX, Kind, Line, Link, Outgoing, Piece},
     network::Shared,
     refusal::code,
-    stream::{Malformed, Splitter, write_message, write_quic_number},
     transport::IDLE,
 };
 
