@@ -92,7 +92,7 @@ pub(crate) fn trunk_letter(data: &[u8]) {
 
 /// A stream says the same however it is cut, and what is written again reads the same.
 fn stream<M: Checked + PartialEq>(data: &[u8]) {
-    let read = |splitter: &mut Splitter, _: &mut Option<u32>| splitter.next();
+    let read = |splitter: &mut Splitter, _: &mut Option<u32>| splitter.take();
     let (messages, _) = cut(Splitter::messages, data, read);
     assert!(messages.len() <= data.len());
     let mut again = BytesMut::new();
@@ -111,7 +111,7 @@ pub(crate) fn trunk_packets(data: &[u8]) {
         if flow.is_none() {
             *flow = splitter.flow()?;
         }
-        if flow.is_some() { splitter.next() } else { Ok(None) }
+        if flow.is_some() { splitter.take() } else { Ok(None) }
     });
     let mut datagram = Bytes::copy_from_slice(data);
     assert_eq!(stream::take_flow(&mut datagram), flow);
@@ -127,7 +127,7 @@ pub(crate) fn trunk_packets(data: &[u8]) {
     let mut splitter = Splitter::packets();
     splitter.push(&again);
     assert_eq!(splitter.flow(), Ok(Some(flow)));
-    assert!(packets.iter().all(|packet| splitter.next() == Ok(Some(packet.clone()))));
+    assert!(packets.iter().all(|packet| splitter.take() == Ok(Some(packet.clone()))));
     assert!(splitter.is_empty());
 }
 

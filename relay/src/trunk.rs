@@ -41,6 +41,7 @@ use crate::{
 use identity::Identity;
 use line::{Kind, Line};
 use network::{Partner, Shared, open, run};
+pub(crate) use refusal::Reports;
 
 /// Partners of one system (`trunk.partners`).
 pub const PARTNERS_MAX: usize = 256;

@@ -61,7 +61,7 @@ impl Reader {
 
     pub(crate) async fn next(&mut self) -> Result<Bytes, End> {
         loop {
-            if let Some(message) = self.splitter.next().map_err(End::Malformed)? {
+            if let Some(message) = self.splitter.take().map_err(End::Malformed)? {
                 return Ok(message);
             }
             self.read().await?;

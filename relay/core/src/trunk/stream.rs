@@ -59,7 +59,7 @@ impl Splitter {
     }
 
     /// The next message, if it is whole.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Bytes>, Malformed> {
         let length = match self.lengths {
             Lengths::Messages => message_length(&self.held)?,
             Lengths::Packets => quic_number(&self.held),

@@ -29,7 +29,7 @@ fn stream(frames: &[Frame]) -> Vec<u8> {
 fn read<M: Checked>(octets: &[u8]) -> Vec<Result<M, Malformed>> {
     let mut splitter = Splitter::messages();
     splitter.push(octets);
-    std::iter::from_fn(|| splitter.next().unwrap_or(None)).map(|message| parse(&message)).collect()
+    std::iter::from_fn(|| splitter.take().unwrap_or(None)).map(|message| parse(&message)).collect()
 }
 
 /// A frame of exactly `size` octets: a Spacing of one age, and the rest a field that nobody knows.
@@ -143,7 +143,7 @@ proptest! {
             let (now, later) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
             rest = later;
             splitter.push(now);
-            read.extend(std::iter::from_fn(|| splitter.next().unwrap()).map(|message| parse(&message).unwrap()));
+            read.extend(std::iter::from_fn(|| splitter.take().unwrap()).map(|message| parse(&message).unwrap()));
         }
         prop_assert_eq!(read, frames);
         prop_assert!(splitter.is_empty());

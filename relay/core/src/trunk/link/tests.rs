@@ -14,7 +14,7 @@ pub(super) use words::{input, spell};
 
 /// Small ones, so that a few lines stand on both sides of them.
 pub(super) const LIMITS: Limits =
-    Limits { frames_per_s: 20, calls: 2, participants: 2, packets_per_s: 10, bytes_per_s: 1_000 };
+    Limits { frames_per_s: 20, letters_per_s: 20, calls: 2, participants: 2, packets_per_s: 10, bytes_per_s: 1_000 };
 
 pub(super) fn link() -> Link {
     Link::new("a.example", "b.example", 41, LIMITS)
@@ -144,6 +144,8 @@ fn media_does_not_keep_a_trunk_alive() {
     for at in 0..400 {
         link.allows_media(1, Time::ZERO + Millis(at * 10));
     }
+    let told = drain(&mut link);
+    assert!(told.len() <= 4 && told.iter().all(|said| said == "overstepped Media limit-reached"), "{told:?}");
     check_with(&mut link, "4000 ms -> send goodbye silent, lost, close silent");
 }
 
@@ -231,16 +233,38 @@ fn frames_up_to_the_limit_pass_and_one_more_ends_the_trunk() {
 }
 
 #[test]
+fn letters_up_to_the_limit_pass_and_one_more_ends_the_trunk() {
+    let allowed = |link: &mut Link, at| link.allows_letter(Time::ZERO + Millis(at));
+    let mut link = ready();
+    for _ in 0..LIMITS.letters_per_s {
+        assert!(allowed(&mut link, 0));
+    }
+    assert_eq!((drain(&mut link), link.state()), (Vec::<String>::new(), State::Ready));
+    assert!(!allowed(&mut link, 0));
+    assert_eq!(drain(&mut link), ["send goodbye flood", "lost", "close flood"]);
+    assert!(!allowed(&mut link, 9000), "it was given up");
+    let counters = link.counters();
+    assert_eq!((counters.letters, counters.letters_flooded, counters.letters_late), (20, 1, 1));
+
+    // They may come before the greeting, and a steady stream at the limit passes.
+    let mut link = self::link();
+    assert!(!allowed(&mut link, 0), "there is no connection");
+    link.handle(Input::Up, Time::ZERO);
+    assert!((0..200).all(|number| allowed(&mut link, 1000 / LIMITS.letters_per_s * number)));
+    assert_eq!((link.state(), link.counters().letters_flooded), (State::Greeting, 0));
+}
+
+#[test]
 fn calls_up_to_the_limit_are_subscribed_and_one_more_is_refused() {
     let mut link = ready();
     check_with(
         &mut link,
         "0 ms  b subscribe 7 fire     -> deliver subscribe 7 fire
          0 ms  b subscribe 8 water    -> deliver subscribe 8 water
-         0 ms  b subscribe 9 air      -> send refused 9 limit-reached
+         0 ms  b subscribe 9 air      -> send refused 9 limit-reached, overstepped Subscription limit-reached
          0 ms  a refused 7 x          -> send refused 7 x
          0 ms  b subscribe 9 air      -> deliver subscribe 9 air
-         0 ms  b subscribe 10 earth   -> send refused 10 limit-reached
+         0 ms  b subscribe 10 earth   -> send refused 10 limit-reached, overstepped Subscription limit-reached
          0 ms  a subscribed 9 1, a ended 9 -> send subscribed 9 1, send ended 9
          0 ms  b subscribe 10 earth   -> deliver subscribe 10 earth
          0 ms  a subscribed 10 2, b unsubscribe 2 -> send subscribed 10 2, deliver unsubscribe 2
@@ -257,12 +281,12 @@ fn participants_up_to_the_limit_are_announced_and_one_more_is_expelled() {
         "0 ms  b subscribe 7 fire, a subscribed 7 1   -> deliver subscribe 7 fire, send subscribed 7 1
          0 ms  b subscribe 8 water, a subscribed 8 2  -> deliver subscribe 8 water, send subscribed 8 2
          0 ms  b announce 1 5, b announce 2 5         -> deliver announce 1 5, deliver announce 2 5
-         0 ms  b announce 1 6                         -> send expel 7 6 limit-reached
+         0 ms  b announce 1 6                         -> send expel 7 6 limit-reached, overstepped Participant limit-reached
          0 ms  b depart 1 6                           -> .
          0 ms  b depart 2 5, b announce 1 6           -> deliver depart 2 5, deliver announce 1 6
-         0 ms  b announce 2 9                         -> send expel 8 9 limit-reached
+         0 ms  b announce 2 9                         -> send expel 8 9 limit-reached, overstepped Participant limit-reached
          0 ms  a expel 7 6 x, b announce 2 9          -> send expel 7 6 x, deliver announce 2 9
-         0 ms  b announce 2 10, b unsubscribe 1       -> send expel 8 10 limit-reached, deliver unsubscribe 1
+         0 ms  b announce 2 10, b unsubscribe 1       -> send expel 8 10 limit-reached, overstepped Participant limit-reached, deliver unsubscribe 1
          0 ms  b announce 2 10                        -> deliver announce 2 10",
     );
     let counters = link.counters();
@@ -280,7 +304,7 @@ fn new_limits_count_at_once_and_take_nothing_away() {
     check_with(
         &mut link,
         "0 ms  b announce 1 5 -> deliver announce 1 5
-         0 ms  b announce 1 6 -> send expel 7 6 limit-reached",
+         0 ms  b announce 1 6 -> send expel 7 6 limit-reached, overstepped Participant limit-reached",
     );
     link.limit(Limits { participants: 0, ..LIMITS });
     assert_eq!(link.participants(), 1);
@@ -312,7 +336,7 @@ fn a_reference_announced_twice_in_a_call_is_nobodys() {
         "0 ms  b subscribe 7 fire, a subscribed 7 1   -> deliver subscribe 7 fire, send subscribed 7 1
          0 ms  b subscribe 8 water, a subscribed 8 2  -> deliver subscribe 8 water, send subscribed 8 2
          0 ms  b announce 1 5, b announce 2 5         -> deliver announce 1 5, deliver announce 2 5
-         0 ms  b announce 1 5                         -> send expel 7 5 forged-reference, deliver depart 1 5",
+         0 ms  b announce 1 5                         -> send expel 7 5 forged-reference, overstepped Participant forged-reference, deliver depart 1 5",
     );
     assert_eq!((link.counters().references_forged, link.participants()), (1, 1));
     assert_eq!((link.announced(1, 5), link.announced(2, 5)), (false, true));
@@ -325,7 +349,7 @@ fn the_call_of_a_group_is_carried_once() {
         check_with(
             &mut link,
             "0 ms  b subscribe 7 fire  -> deliver subscribe 7 fire
-             0 ms  b subscribe 8 fire  -> send refused 8 already-subscribed
+             0 ms  b subscribe 8 fire  -> send refused 8 already-subscribed, overstepped Subscription already-subscribed
              0 ms  b subscribe 7 water -> .",
         );
         link

@@ -4,7 +4,7 @@ use std::vec::Vec;
 use super::*;
 
 fn all(splitter: &mut Splitter) -> Vec<Bytes> {
-    std::iter::from_fn(|| splitter.next().expect("well-formed")).collect()
+    std::iter::from_fn(|| splitter.take().expect("well-formed")).collect()
 }
 
 #[test]
@@ -30,16 +30,16 @@ fn one_octet_more_than_the_limit_is_malformed_before_it_is_there() {
     write_message(&vec![0; MESSAGE_OCTETS_MAX + 1], &mut wire);
     let mut splitter = Splitter::messages();
     splitter.push(wire.get(..3).expect("a length"));
-    assert_eq!(splitter.next(), Err(Malformed::TooLong(MESSAGE_OCTETS_MAX)));
+    assert_eq!(splitter.take(), Err(Malformed::TooLong(MESSAGE_OCTETS_MAX)));
 }
 
 #[test]
 fn a_length_that_does_not_end_is_malformed() {
     let mut splitter = Splitter::messages();
     splitter.push(&[0x80, 0x80]);
-    assert_eq!(splitter.next(), Ok(None));
+    assert_eq!(splitter.take(), Ok(None));
     splitter.push(&[0x80]);
-    assert_eq!(splitter.next(), Err(Malformed::TooLong(MESSAGE_OCTETS_MAX)));
+    assert_eq!(splitter.take(), Err(Malformed::TooLong(MESSAGE_OCTETS_MAX)));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_hostile_length_is_refused_and_nothing_follows_it() {
         let mut splitter = Splitter::messages();
         splitter.push(length);
         for _ in 0..2 {
-            assert_eq!(splitter.next(), Err(Malformed::TooLong(MESSAGE_OCTETS_MAX)), "{length:?}");
+            assert_eq!(splitter.take(), Err(Malformed::TooLong(MESSAGE_OCTETS_MAX)), "{length:?}");
         }
     }
 }
@@ -62,7 +62,7 @@ fn what_is_read_is_not_kept() {
         let mut wire = BytesMut::new();
         write_message(&[octet; 9], &mut wire);
         splitter.push(&wire);
-        assert_eq!(splitter.next(), Ok(Some(Bytes::copy_from_slice(&[octet; 9]))));
+        assert_eq!(splitter.take(), Ok(Some(Bytes::copy_from_slice(&[octet; 9]))));
         assert!(splitter.is_empty());
     }
 }
@@ -111,10 +111,10 @@ fn packets_and_flows_have_limits() {
     write_quic_number(PACKET_OCTETS_MAX as u32, &mut wire);
     splitter = Splitter::packets();
     splitter.push(&wire);
-    assert_eq!(splitter.next(), Ok(None));
+    assert_eq!(splitter.take(), Ok(None));
     wire.clear();
     write_quic_number(PACKET_OCTETS_MAX as u32 + 1, &mut wire);
     splitter = Splitter::packets();
     splitter.push(&wire);
-    assert_eq!(splitter.next(), Err(Malformed::TooLong(PACKET_OCTETS_MAX)));
+    assert_eq!(splitter.take(), Err(Malformed::TooLong(PACKET_OCTETS_MAX)));
 }
