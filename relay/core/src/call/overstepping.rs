@@ -10,8 +10,6 @@ use crate::{Millis, Ssrc, TrunkId, rtp::Packet, trunk::Overstep};
 pub(super) const FORGED_REFERENCE: &str = "forged-reference";
 /// An SSRC lies outside of the range that the partner was given.
 pub(super) const SSRC_OUT_OF_RANGE: &str = "ssrc-out-of-range";
-/// Media under an SSRC that nobody was announced with.
-const INJECTED: &str = "injected";
 
 /// That media of one partner are not its own is said so often: no text is made for each packet.
 const ACCUSED_EVERY: Millis = Millis(1_000);
@@ -34,27 +32,18 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
     }
 
-    /// Last packets of a talker that lost the floor, or has left, are on their way without anybody's fault. What was never
-    /// heard of here is not: it was made up.
+    /// Within its range nobody is accused: packets of a talker that just lost the floor, has left, or is not announced yet are on
+    /// their way without anybody's fault. An SSRC of another system's is made up.
     fn accuse(&mut self, trunk: TrunkId, ssrc: Ssrc) {
         let now = self.now;
         let Some(subscriber) = self.subscriber(trunk) else { return };
-        if subscriber.accused.is_some_and(|accused| now.since(accused) < ACCUSED_EVERY) {
+        let accused_lately = subscriber.accused.is_some_and(|accused| now.since(accused) < ACCUSED_EVERY);
+        if accused_lately || subscriber.range.contains(ssrc) {
             return;
         }
-        let in_range = subscriber.range.contains(ssrc);
-        let has_seat = || self.seats.iter().flatten().any(|seat| seat.who.audio_ssrc == ssrc);
-        if in_range && (self.voices.contains_key(&ssrc) || has_seat()) {
-            return;
-        }
-        if let Some(subscriber) = self.subscriber(trunk) {
-            subscriber.accused = Some(now);
-        }
-        let (cause, what) = match in_range {
-            true => (INJECTED, "that nobody was announced with"),
-            false => (SSRC_OUT_OF_RANGE, "outside of its range"),
-        };
-        self.overstepped(trunk, Overstep::Media, cause, format!("media came under SSRC {:#010x}, {what}", ssrc.0));
+        subscriber.accused = Some(now);
+        let detail = format!("media came under SSRC {:#010x}, outside of its range", ssrc.0);
+        self.overstepped(trunk, Overstep::Media, SSRC_OUT_OF_RANGE, detail);
     }
 
     pub(super) fn overstepped(&mut self, trunk: TrunkId, what: Overstep, cause: &'static str, detail: String) {
