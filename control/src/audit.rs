@@ -2,6 +2,7 @@
 //!
 //! Whoever decides never waits for it: a line that finds no place is counted, and so is one that the disk refuses.
 
+mod lately;
 mod trail;
 
 use std::{
@@ -21,6 +22,8 @@ use serde::Serialize;
 
 use crate::store::OpenError;
 
+pub(crate) use lately::Lately;
+pub use lately::REFUSALS_PER_MIN;
 pub use trail::{FILE_BYTES_MAX, FILES_MAX};
 
 /// `audit.lines`: lines that wait for the disk at once. More are lost and counted in `Counters::dropped`.

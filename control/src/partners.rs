@@ -13,7 +13,7 @@ use relay_core::{
     TrunkId,
     call::Announced,
     roster::{Attachment, Behind},
-    trunk::{link::Limits, wire},
+    trunk::{Overstep, link::Limits, wire},
 };
 use tokio::sync::mpsc;
 
@@ -110,6 +110,15 @@ impl Follower {
                     ssrc.0
                 );
                 self.in_call(&call, |call| async move { call.miss(ssrc, first, last) });
+            }
+            TrunkEvent::Overstepped { system, what, cause, detail } => {
+                let event = match what {
+                    Overstep::Subscription => "subscription-refused",
+                    Overstep::Participant => "participant-refused",
+                    Overstep::Media => "media-refused",
+                };
+                let audit = Audit { event, system: system.to_string(), user: None, cause: Some(cause), detail };
+                self.trail.append(&audit, SystemTime::now());
             }
             TrunkEvent::Refused { system, cause, detail } => {
                 let system = system.unwrap_or_else(|| String::from("unknown"));

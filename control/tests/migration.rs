@@ -31,3 +31,5 @@ mod rollback;
 mod stage;
 #[path = "migration/strangers.rs"]
 mod strangers;
+#[path = "migration/trespassers.rs"]
+mod trespassers;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
-const LIMITS: [(&str, u64); 23] = [
+pub(crate) const LIMITS: [(&str, u64); 23] = [
     ("groups", GROUPS_MAX as u64),
     ("members", group::MEMBERS_MAX as u64),
     ("participants", group::PARTICIPANTS_MAX as u64),
@@ -48,9 +48,10 @@ const LIMITS: [(&str, u64); 23] = [
 ];
 
 /// Limits of what is stored, with the counters of their own.
-const KEPT: [(&str, usize, &str); 4] = [
+const KEPT: [(&str, usize, &str); 5] = [
     ("store.writes", store::WRITES_MAX, "carryover_store_writes_refused_total"),
     ("audit.lines", audit::LINES_MAX, "carryover_audit_lines_lost_total"),
+    ("audit.refusals_per_min", audit::REFUSALS_PER_MIN, "carryover_audit_refusals_held_back_total"),
     ("audit.file_bytes", audit::FILE_BYTES_MAX, "carryover_audit_files_begun_total"),
     ("audit.files", audit::FILES_MAX, "carryover_audit_files_removed_total"),
 ];
@@ -125,6 +126,11 @@ impl Face {
             lost,
         ));
         all.push(single(
+            "audit_refusals_held_back_total",
+            "Refusals that are not in the trail because audit.refusals_per_min were.",
+            self.keeping.held_back(),
+        ));
+        all.push(single(
             "audit_files_begun_total",
             "Audit files begun because audit.file_bytes was reached.",
             audit.begun,
@@ -139,10 +145,10 @@ impl Face {
             let labels = vec![("status", class.to_owned())];
             all.push(Metric { name: "http_answers_total", help: "HTTP answers by status class.", labels, value });
         }
-        let mut refused: BTreeMap<String, u64> = LIMITS.iter().map(|(name, _)| ((*name).to_owned(), 0)).collect();
-        refused.extend(counters.refused.iter().map(|row| (row.key().clone(), *row.value())));
+        let mut refused: BTreeMap<&str, u64> = LIMITS.iter().map(|(name, _)| (*name, 0)).collect();
+        refused.extend(counters.refused.iter().map(|row| (*row.key(), *row.value())));
         for (limit, value) in refused {
-            let labels = vec![("limit", limit)];
+            let labels = vec![("limit", limit.to_owned())];
             let help = "Requests refused because a limit is reached, by limit.";
             all.push(Metric { name: "refused_total", help, labels, value: value as f64 });
         }

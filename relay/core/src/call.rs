@@ -15,6 +15,7 @@ mod input;
 mod media;
 mod mirror;
 mod output;
+mod overstepping;
 mod seat;
 mod telling;
 mod trunks;

@@ -198,6 +198,9 @@ impl World {
                 }
                 Output::RoundTrip(round_trip) => self.mail_all(at, || Say::RoundTrip(round_trip)),
                 Output::Deliver(frame) => self.deliver(at, frame),
+                Output::Overstepped { what, cause, detail } => {
+                    panic!("an honest partner is accused of {cause} ({what:?}): {detail}")
+                }
                 Output::Close { cause, detail } => {
                     self.tell(format!("{} closes its trunk, {cause}: {detail}", SYSTEMS[at]));
                     if cause != "silent" && cause != "goodbye" {

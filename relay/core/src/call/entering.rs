@@ -214,7 +214,8 @@ impl Work {
             Work::Entered(to, ..) | Work::Expired(to, _) => *to == slot,
             Work::Expelled(to, _) => *to == slot,
             Work::Answer(..) | Work::Inactive | Work::TellTrunk(_) | Work::Frame(..) => false,
-            Work::Announced(..) | Work::Departed(..) | Work::Ready | Work::Refused(_) | Work::Missed(..) => false,
+            Work::Announced(..) | Work::Departed(..) | Work::Ready | Work::Refused(_) => false,
+            Work::Missed(..) | Work::Overstepped(..) => false,
         }
     }
 }

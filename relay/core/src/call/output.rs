@@ -9,7 +9,7 @@ use crate::{
     floor::{cause::DenyCause, general, participant},
     late_entry::Facts,
     retention::Retention,
-    trunk::{Range, wire},
+    trunk::{Overstep, Range, wire},
 };
 
 /// What to do.
@@ -133,6 +133,17 @@ pub enum Output<'a, A> {
         first: u64,
         /// The last.
         last: u64,
+    },
+    /// A partner did in this call what it may not. It was answered, or counted; whoever keeps a record notes it.
+    Overstepped {
+        /// Which trunk it came over.
+        trunk: TrunkId,
+        /// What it concerns.
+        what: Overstep,
+        /// Why it was refused, in a word.
+        cause: &'static str,
+        /// More of it, for people.
+        detail: String,
     },
     /// Nobody asked for the floor during the hang time.
     Inactive,
