@@ -83,6 +83,7 @@ fn a_wrong_migration_is_refused_by_the_name_of_its_field() {
     post("from", json!("B")).is_problem(422, "invalid-field");
     post("ticket", json!("")).is_problem(422, "invalid-field");
     post("profile", json!(-1)).is_problem(422, "invalid-field");
+    post("profile", json!(0)).is_problem(422, "invalid-field");
     post("user", json!(null)).is_problem(422, "invalid-field");
     post("expires_s", json!(1)).is_problem(422, "unknown-field");
     post("groups", json!([{"grp": "x"}])).is_problem(422, "unknown-field");

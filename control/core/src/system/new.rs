@@ -17,6 +17,7 @@ use super::{
     letters::Purpose,
     rows::{self, MigrationRow},
     secrets::{self, Entropy},
+    users::check_index,
 };
 use crate::{Cause, Refused, group::check_id};
 
@@ -85,6 +86,7 @@ impl<E: Clone> System<E> {
     pub(super) fn migrate(&mut self, asked: Move, entropy: &Entropy) -> Result<Answer<E>, Refused> {
         check_id("user", &asked.key.user)?;
         check_id("client", &asked.key.client)?;
+        asked.profile.map_or(Ok(()), |index| check_index("profile", index))?;
         let homeward = self.users.contains_key(&asked.key.user);
         self.may_migrate(&asked, homeward)?;
         let id = secrets::id("migration", entropy);

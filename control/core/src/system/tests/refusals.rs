@@ -93,6 +93,40 @@ fn mig_19_each_reason_of_the_primary_system_has_its_own_cause() {
     assert_eq!(run(|world| world.lose = |_| true, None), "home-unreachable");
 }
 
+/// 0 says on the trunk that none is named: a profile with that index would never be the one that was asked for.
+#[test]
+fn no_profile_has_index_0_and_none_is_asked_for_by_it() {
+    let (mut world, ticket) = world();
+    let profile = |index| crate::user::Profile { index, partners: Vec::new(), groups: Vec::new(), n2: 1 };
+    let put = |index| {
+        let document = crate::user::User { profiles: [profile(1), profile(index)].into(), blocked: false };
+        Ask::PutUser { user: "sip:eva@a.example".into(), document }
+    };
+    let authorize = |index| Ask::Authorize {
+        user: ANA.into(),
+        client: "radio".into(),
+        profile: Some(index),
+        service: super::super::Service::default(),
+    };
+    let migrate = |index| match World::migrate_ask(ANA, "radio", A, Some(&ticket), &[FIRE]) {
+        Ask::Migrate { user, client, from, ticket, mode, groups, leg, service, .. } => {
+            Ask::Migrate { user, client, from, ticket, profile: Some(index), mode, groups, leg, service }
+        }
+        other => other,
+    };
+    for (at, zero, subject) in [
+        (A, put(0), "profiles[1].index"),
+        (A, authorize(0), "profile"),
+        (B, migrate(0), "profile"),
+        (A, migrate(0), "profile"),
+    ] {
+        let refused = world.ask(at, zero).expect_err("0 is no index");
+        assert_eq!((refused.cause.code(), refused.subject.as_str()), ("invalid-field", subject));
+    }
+    assert_eq!(world.in_call(FIRE, ANA, "radio"), [A], "and nobody was moved by it");
+    assert!(world.ask(A, put(2)).is_ok() && world.ask(B, migrate(1)).is_ok());
+}
+
 #[test]
 fn a_migration_is_refused_at_the_door() {
     let (mut world, ticket) = world();
