@@ -127,6 +127,9 @@ impl Follower {
     }
 }
 
+// A partner that is stored gets its trunk.
+const _: () = assert!(control_core::system::PARTNERS_MAX == relay::trunk::PARTNERS_MAX);
+
 async fn leave_behind(registry: &Arc<Registry>, call: &Arc<CallRecord>, trunk: TrunkId, reference: Option<u32>) {
     registry.take_out_behind(call, trunk, reference).await;
     registry.end_after_grace(call);
