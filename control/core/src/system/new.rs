@@ -88,7 +88,10 @@ impl<E: Clone> System<E> {
         check_id("client", &asked.key.client)?;
         asked.profile.map_or(Ok(()), |index| check_index("profile", index))?;
         let homeward = self.users.contains_key(&asked.key.user);
-        self.may_migrate(&asked, homeward)?;
+        if let Err(refused) = self.may_migrate(&asked, homeward) {
+            self.outbox.audit("migration-refused", &asked.from, &asked.key.user, Some(&refused));
+            return Err(refused);
+        }
         let id = secrets::id("migration", entropy);
         let row = MigrationRow {
             user: asked.key.user,

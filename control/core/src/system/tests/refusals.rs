@@ -142,6 +142,10 @@ fn a_migration_is_refused_at_the_door() {
     world.trunk(true);
     world.migrate(B, A, Some(&ticket), &[FIRE]);
     assert_eq!(code(&mut world, ANA, A), "migration-under-way");
+    let told = ["no-such-partner", "ticket-unknown", "home-unreachable", "migration-under-way"].map(Some);
+    assert_eq!(world.audited(B, "migration-refused"), told, "an agency asks who was sent away, and why");
+    let last = world.nodes[B].audit.iter().rfind(|line| line.event == "migration-refused").expect("it was just seen");
+    assert_eq!((&*last.system, last.user.as_deref()), (A, Some(ANA)));
 }
 
 #[test]
@@ -153,6 +157,7 @@ fn a_partner_has_at_most_its_quota_of_users_here() {
     };
     assert!(begin(ANA).is_ok() && begin("sip:ben@a.example").is_ok());
     assert_eq!(begin("sip:eva@a.example"), Err(("limit-reached", String::from("partners.migrated_users"))));
+    assert_eq!(world.audited(B, "migration-refused"), [Some("limit-reached")]);
 }
 
 #[test]
