@@ -181,6 +181,50 @@ fn a_second_migration_while_the_first_has_no_commit_is_refused() {
     assert_eq!(world.audited(A, "migration-asked").len(), 2);
 }
 
+/// TS 23.280 §10.6.3 would allow "unknown user" as a reason: here a partner does not learn from any answer who is a user.
+#[test]
+fn mig_19_a_partner_does_not_learn_who_is_a_user() {
+    use wire::letter::What;
+    let (mut world, _) = world();
+    world.put_user(A, "sip:eva@a.example", &[], &[], 8);
+    let (migration, client, partner_user) = (Vec::from(*b"x"), String::from("radio"), String::from("sip:x@b.example"));
+    let mut answers = |user: &str| -> Vec<String> {
+        let user = String::from(user);
+        let (leave, none) = (|ticket| (ticket, user.clone(), client.clone()), Vec::new());
+        let affiliate = |generation| {
+            What::Affiliate(wire::AffiliationRequest {
+                user: user.clone(),
+                partner_user: partner_user.clone(),
+                client: client.clone(),
+                generation,
+                groups: [FIRE.into()].into(),
+            })
+        };
+        let leave = [none, migration.clone()]
+            .map(leave)
+            .map(|(ticket, user, client)| What::Leave(wire::Leave { ticket, user, client }));
+        let (migration, client) = (migration.clone(), client.clone());
+        let profile = wire::ProfileRequest { migration, user: user.clone(), client, index: 1 };
+        let wire::ProfileRequest { migration, client, .. } = profile.clone();
+        let partner_user = partner_user.clone();
+        let authorize = wire::AuthorizationRequest { migration, user: user.clone(), client, partner_user, index: 0 };
+        let questions = [What::Profile(profile), What::Authorize(authorize), affiliate(0), affiliate(1)];
+        let mut answers = Vec::new();
+        for what in leave.into_iter().chain(questions) {
+            world.give(A, Input::Letter { from: B.into(), letter: wire::Letter { id: 7, what: Some(what) } });
+            world.pass(Millis(DELAY.0 - 1));
+            let (_, _, _, letter) = world.letters.pop_back().expect("it is answered");
+            answers.push(std::format!("{letter:?}").replace(&user, "the user"));
+        }
+        answers
+    };
+    let nobody = answers("sip:nobody@a.example");
+    assert_eq!(nobody.len(), 6);
+    for user in [ANA, "sip:eva@a.example"] {
+        assert_eq!(answers(user), nobody, "{user}");
+    }
+}
+
 #[test]
 fn mig_37_a_partner_reaches_nothing_without_the_token_of_the_migration() {
     use wire::letter::What;

@@ -71,7 +71,7 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) nodes: BTreeMap<String, Node>,
     /// When it arrives, from, to, what.
-    letters: VecDeque<(Time, String, String, wire::Letter)>,
+    pub(super) letters: VecDeque<(Time, String, String, wire::Letter)>,
     up: bool,
     /// Letters that are swallowed, by what they say; the trunk stands.
     pub(super) lose: fn(&wire::letter::What) -> bool,
