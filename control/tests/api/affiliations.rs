@@ -181,7 +181,13 @@ fn an_end_takes_the_client_out_and_scope_says_whose() {
     assert_eq!(stage.get(&path(&tablet)).status, 200, "the other client stays");
     let radio = affiliate(&stage, "sip:ben@a", &ben, &[FIRE]);
     assert_eq!(participants(&stage), 3);
-    assert_eq!(stage.delete(&format!("{}?scope=user", path(&radio))).status, 200);
+    assert_eq!(stage.put("/v1/groups/sip%3A1%40a", json!({"model": "chat", "open": true})).status, 200);
+    let more = json!({"user": "sip:ben@a", "client": "tablet", "groups": [{"group": "sip:1@a"}], "leg": leo.leg()});
+    assert_eq!(item(&stage.post("/v1/affiliations", more), 1)["status"], "affiliated");
+    let ended = stage.delete(&format!("{}?scope=user", path(&radio)));
+    assert_eq!(ended.status, 200);
+    let groups: Vec<&Value> = (0..2).map(|at| &item(&ended, at)["group"]).collect();
+    assert_eq!((groups, ended.body["items"].as_array().unwrap().len()), (vec![&json!(FIRE), &json!("sip:1@a")], 2));
     assert_eq!(participants(&stage), 1, "every client of Ben, and nobody else");
     stage.get(&path(&tablet)).is_problem(404, "no-such-affiliation");
     stage.delete(&format!("{}?scope=all", path(&tablet))).is_problem(400, "malformed-request");

@@ -270,6 +270,12 @@ impl<E: Clone> System<E> {
                     self.leave(&key, group, None, false);
                 }
             }
+            Effect::Retry => {
+                let back_off = self.item_mut(id, group).map(|item| item.back_off());
+                if let Some(back_off) = back_off {
+                    self.alarms.set(Alarm::Entry(id.into(), group.into()), self.now + back_off);
+                }
+            }
             Effect::Nothing | Effect::Changed => {}
         }
         effect

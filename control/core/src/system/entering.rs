@@ -82,6 +82,15 @@ impl<E: Clone> System<E> {
         self.settle(&id);
     }
 
+    //= TS 23.379 §10.6.2.3.1.1.4  a late entry is repeated while the call lasts
+    /// A client was not entered a moment ago. Whatever has changed since, its item knows: it has left, entered, or is refused.
+    pub(super) fn try_again(&mut self, id: &str, group: &str) {
+        if self.may_enter(id, group) {
+            let number = self.number();
+            self.step_item(id, group, Event::Again(number));
+        }
+    }
+
     /// A client entered by itself: the server does not enter it once more, on a leg that it may have given up.
     pub(super) fn came(&mut self, key: &ClientKey, group: &str, entered: E) {
         let Some(id) = self.affiliated.get(key).cloned() else { return };

@@ -1,9 +1,16 @@
 //! One group of an affiliation: from the question to its home, over the call, to the end (TS 23.280 §10.8.3).
 
-use relay_core::late_entry::ResumePoint;
+use relay_core::{Millis, late_entry::ResumePoint};
 
 use super::rows::ItemRow;
-use crate::Refused;
+use crate::{Cause, Refused};
+
+/// Back-off of the first try after a client was not entered; it doubles with every further one. Milliseconds.
+pub const RETRY_MS: Millis = Millis(1_000);
+/// Longest back-off between two tries. Milliseconds.
+pub const RETRY_MS_MAX: Millis = Millis(30_000);
+/// Further tries do not lengthen the back-off.
+const TRIES_COUNTED: u32 = 16;
 
 /// How it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +42,8 @@ pub(super) enum Event<E> {
     Came(E),
     /// It is no longer in the call.
     Gone,
+    /// It is time to try again, and the call runs: the `Enter` has this number.
+    Again(u64),
 }
 
 /// What follows.
@@ -46,6 +55,8 @@ pub(super) enum Effect {
     Changed,
     /// Enter the client into the call.
     Enter,
+    /// Readers see a change, and it is worth trying again, after `Item::back_off`.
+    Retry,
     /// Take the client out of the call: it may have entered by itself, so this does not depend on what is known.
     Leave,
 }
@@ -56,11 +67,13 @@ pub(super) struct Item<E> {
     pub(super) row: ItemRow,
     pub(super) state: State<E>,
     pub(super) not_entered: Option<Refused>,
+    /// How often it was tried again since.
+    tries: u32,
 }
 
 impl<E> Item<E> {
     pub(super) fn new(row: ItemRow, state: State<E>) -> Item<E> {
-        Item { row, state, not_entered: None }
+        Item { row, state, not_entered: None, tries: 0 }
     }
 
     pub(super) fn is_affiliated(&self) -> bool {
@@ -71,9 +84,15 @@ impl<E> Item<E> {
         matches!(self.state, State::Refused(_))
     }
 
-    /// Whether a reader need not wait for anything.
+    /// Whether a reader need not wait for anything. Until one of the tries succeeds it is shown why the first did not.
     pub(super) fn is_settled(&self) -> bool {
-        !matches!(self.state, State::Asked | State::Entering(_))
+        !matches!(self.state, State::Asked | State::Entering(_)) || self.not_entered.is_some()
+    }
+
+    /// How long to wait before it is tried once more.
+    pub(super) fn back_off(&self) -> Millis {
+        let doubled = RETRY_MS.0.checked_shl(self.tries).unwrap_or(RETRY_MS_MAX.0);
+        Millis(doubled.min(RETRY_MS_MAX.0))
     }
 
     /// Total: every state answers every event.
@@ -94,9 +113,10 @@ impl<E> Item<E> {
             (Event::Entered { number, result }, State::Entering(expected)) if number == *expected => match result {
                 Ok(entered) => self.become_now(State::Entered(entered)),
                 Err(refused) => {
+                    let effect = if may_pass(refused.cause) { Effect::Retry } else { Effect::Changed };
                     self.state = State::Waiting;
                     self.not_entered = Some(refused);
-                    Effect::Changed
+                    effect
                 }
             },
             (Event::Entered { .. }, _) => Effect::Nothing,
@@ -106,6 +126,14 @@ impl<E> Item<E> {
             (Event::Came(_), _) => Effect::Nothing,
             (Event::Gone, State::Entered(_)) => self.become_now(State::Waiting),
             (Event::Gone, _) => Effect::Nothing,
+            (Event::Again(number), State::Waiting)
+                if self.not_entered.as_ref().is_some_and(|refused| may_pass(refused.cause)) =>
+            {
+                self.tries = (self.tries + 1).min(TRIES_COUNTED);
+                self.state = State::Entering(number);
+                Effect::Enter
+            }
+            (Event::Again(_), _) => Effect::Nothing,
         }
     }
 
@@ -118,8 +146,26 @@ impl<E> Item<E> {
         self.row.asked = matches!(state, State::Asked);
         self.state = state;
         self.not_entered = None;
+        self.tries = 0;
         Effect::Changed
     }
+}
+
+/// Whether a client that was not entered for this cause may be entered later without anybody's asking anew.
+fn may_pass(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::LegAddress
+            | Cause::LegFamily
+            | Cause::NotAMember
+            | Cause::NotAuthorized
+            | Cause::GroupDisabled
+            | Cause::NoSuchGroup
+            | Cause::NoAgreement
+            | Cause::IdentitySuperseded
+            | Cause::InvalidField
+            | Cause::NotYet
+    )
 }
 
 /// What a client heard last, as rows and letters write it.

@@ -112,8 +112,10 @@ fn a_deaffiliation_concerns_this_client_or_all() {
         world.authorize(A, ANA, "radio");
         world.authorize(A, ANA, "car");
         let (radio, _) = world.affiliate(A, ANA, "radio", &[FIRE]);
-        world.affiliate(A, ANA, "car", &[FIRE]);
-        world.deaffiliate(A, &radio, scope);
+        world.affiliate(A, ANA, "car", &[FIRE, CHAT]);
+        let ended = world.deaffiliate(A, &radio, scope);
+        let all: &[&str] = if scope == Scope::User { &[FIRE, CHAT] } else { &[FIRE] };
+        assert_eq!(ended, all, "the named one first, and every group once");
         assert!(world.serving(FIRE, ANA, "radio").is_empty());
         assert_eq!(world.serving(FIRE, ANA, "car").len(), usize::from(scope == Scope::Client));
         world.deaffiliate(A, &radio, scope);
