@@ -97,7 +97,11 @@ impl Follower {
             }
             TrunkEvent::Expelled { call, slot, entry, cause } => {
                 tracing::info!(call = &*call, "the home takes a participant out: {cause}");
-                self.in_call(&call, |call| async move { registry.expire(&call, slot, entry).await });
+                self.in_call(&call, |call| async move {
+                    if let Some(record) = registry.expire(&call, slot, entry).await {
+                        mobility.expelled(&record.user, &record.client, &call.group, cause);
+                    }
+                });
             }
             TrunkEvent::HomeRefused { call, cause } => {
                 tracing::info!(call = &*call, "the home no longer serves this call: {cause}");

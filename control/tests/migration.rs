@@ -17,6 +17,8 @@ mod killed;
 mod listening;
 #[path = "migration/others.rs"]
 mod others;
+#[path = "migration/places.rs"]
+mod places;
 #[path = "migration/radio.rs"]
 mod radio;
 #[path = "migration/refusals.rs"]

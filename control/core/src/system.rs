@@ -196,6 +196,7 @@ impl<E: Clone> System<E> {
             Input::Left { number, resume } => self.left(number, &resume),
             Input::Came { user, client, group, entered } => self.came(&ClientKey { user, client }, &group, entered),
             Input::Gone { user, client, group } => self.gone(&ClientKey { user, client }, &group),
+            Input::Expelled { user, client, group, word } => self.expelled(&ClientKey { user, client }, &group, &word),
             Input::Timer => {}
         }
         self.outbox.close();

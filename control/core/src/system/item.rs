@@ -42,6 +42,8 @@ pub(super) enum Event<E> {
     Came(E),
     /// It is no longer in the call.
     Gone,
+    /// The home of the group says why it is not.
+    Expelled(Refused),
     /// It is time to try again, and the call runs: the `Enter` has this number.
     Again(u64),
 }
@@ -111,21 +113,19 @@ impl<E> Item<E> {
             (Event::Runs { number, again: true }, State::Entering(_) | State::Entered(_)) => self.enter(number),
             (Event::Runs { .. }, _) => Effect::Nothing,
             (Event::Entered { number, result }, State::Entering(expected)) if number == *expected => match result {
-                Ok(entered) => self.become_now(State::Entered(entered)),
-                Err(refused) => {
-                    let effect = if may_pass(refused.cause) { Effect::Retry } else { Effect::Changed };
-                    self.state = State::Waiting;
-                    self.not_entered = Some(refused);
-                    effect
-                }
+                Ok(entered) => self.come_in(entered),
+                Err(refused) => self.stay_out(refused),
             },
             (Event::Entered { .. }, _) => Effect::Nothing,
-            (Event::Came(entered), State::Waiting | State::Entering(_) | State::Entered(_)) => {
-                self.become_now(State::Entered(entered))
-            }
+            (Event::Came(entered), State::Waiting | State::Entering(_) | State::Entered(_)) => self.come_in(entered),
             (Event::Came(_), _) => Effect::Nothing,
-            (Event::Gone, State::Entered(_)) => self.become_now(State::Waiting),
+            (Event::Gone, State::Entered(_)) => {
+                self.state = State::Waiting;
+                Effect::Changed
+            }
             (Event::Gone, _) => Effect::Nothing,
+            (Event::Expelled(refused), State::Waiting) => self.stay_out(refused),
+            (Event::Expelled(_), _) => Effect::Nothing,
             (Event::Again(number), State::Waiting)
                 if self.not_entered.as_ref().is_some_and(|refused| may_pass(refused.cause)) =>
             {
@@ -135,6 +135,20 @@ impl<E> Item<E> {
             }
             (Event::Again(_), _) => Effect::Nothing,
         }
+    }
+
+    /// The home of a partner's group may put it out again in a moment: the tries are counted on.
+    fn come_in(&mut self, entered: E) -> Effect {
+        self.state = State::Entered(entered);
+        self.not_entered = None;
+        Effect::Changed
+    }
+
+    fn stay_out(&mut self, refused: Refused) -> Effect {
+        let effect = if may_pass(refused.cause) { Effect::Retry } else { Effect::Changed };
+        self.state = State::Waiting;
+        self.not_entered = Some(refused);
+        effect
     }
 
     fn enter(&mut self, number: u64) -> Effect {
@@ -153,6 +167,7 @@ impl<E> Item<E> {
 
 /// Whether a client that was not entered for this cause may be entered later without anybody's asking anew.
 fn may_pass(cause: Cause) -> bool {
+    // A call that begins later enters everybody by itself.
     !matches!(
         cause,
         Cause::LegAddress
@@ -165,6 +180,9 @@ fn may_pass(cause: Cause) -> bool {
             | Cause::IdentitySuperseded
             | Cause::InvalidField
             | Cause::NotYet
+            | Cause::NoSuchCall
+            | Cause::CallEnded
+            | Cause::RefusedByPartner
     )
 }
 

@@ -23,7 +23,7 @@ fn states() -> [(&'static str, Stands); 7] {
     ]
 }
 
-fn events() -> [(&'static str, Event<&'static str>); 13] {
+fn events() -> [(&'static str, Event<&'static str>); 15] {
     let full = Refused::new(Cause::LimitReached, "participants", "");
     let bad_leg = Refused::new(Cause::LegAddress, "leg", "");
     [
@@ -35,11 +35,13 @@ fn events() -> [(&'static str, Event<&'static str>); 13] {
         ("entered by 1", Event::Entered { number: 1, result: Ok("second") }),
         ("entered by an earlier one", Event::Entered { number: 0, result: Ok("second") }),
         ("not entered by 1", Event::Entered { number: 1, result: Err(full.clone()) }),
-        ("not entered by an earlier one", Event::Entered { number: 0, result: Err(full) }),
-        ("not entered by 1 for good", Event::Entered { number: 1, result: Err(bad_leg) }),
+        ("not entered by an earlier one", Event::Entered { number: 0, result: Err(full.clone()) }),
+        ("not entered by 1 for good", Event::Entered { number: 1, result: Err(bad_leg.clone()) }),
         ("time to try again", Event::Again(2)),
         ("entered by itself", Event::Came("seat")),
         ("no longer in the call", Event::Gone),
+        ("put out by the home", Event::Expelled(full)),
+        ("put out by the home for good", Event::Expelled(bad_leg)),
     ]
 }
 
@@ -86,6 +88,14 @@ fn the_back_off_doubles_up_to_its_limit() {
         assert_eq!(item.step(Event::Entered { number, result }), Effect::Retry);
         waited.push(item.back_off().0);
         assert_eq!(item.step(Event::Again(number + 1)), Effect::Enter);
+        if number % 2 == 0 {
+            // Let in, and put out by the home: that is one try too.
+            assert_eq!(item.step(Event::Entered { number: number + 1, result: Ok("here") }), Effect::Changed);
+            assert_eq!(item.step(Event::Gone), Effect::Changed);
+            let refused = Refused::new(Cause::LimitReached, "participants", "");
+            assert_eq!(item.step(Event::Expelled(refused)), Effect::Retry);
+            item.state = State::Entering(number + 1);
+        }
     }
     assert_eq!(waited[..7], [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     assert_eq!(waited[39], RETRY_MS_MAX.0);

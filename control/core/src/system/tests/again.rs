@@ -31,7 +31,7 @@ fn gaps(world: &World) -> Vec<u64> {
 }
 
 #[test] //= TS 23.379 §10.6.2.3.1.1.4 test
-fn rollback_p8_who_found_a_call_full_is_entered_when_a_place_frees() {
+fn rollback_p8_who_found_a_call_full_is_tried_again_with_back_off() {
     let (mut world, affiliation) = shut_out(Cause::LimitReached);
     world.pass(Millis(100_000));
     assert_eq!(gaps(&world), [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
@@ -56,10 +56,21 @@ fn nobody_is_tried_again_who_left_or_whose_call_ended_or_who_is_refused_for_good
     world.pass(Millis(100_000));
     assert_eq!(gaps(&world), [0; 0], "she left");
 
-    let (mut world, _) = shut_out(Cause::OwnerSilent);
-    world.call(B, FIRE, false);
+    let (mut world, _) = shut_out(Cause::LimitReached);
+    world.node(B).shut = Some(Cause::NoSuchCall);
     world.pass(Millis(100_000));
-    assert_eq!(gaps(&world), [0; 0], "the call has ended");
+    assert_eq!(gaps(&world), [1_000], "the home says that the call has ended");
+
+    let (mut world, _) = shut_out(Cause::LimitReached);
+    world.migrate(A, B, None, &[]);
+    world.pass(Millis(500));
+    world.node(A).shut = Some(Cause::OwnerSilent);
+    world.affiliate(A, ANA, "radio", &[FIRE]);
+    world.pass(Millis(500));
+    world.call(A, FIRE, false);
+    let tries = world.nodes[A].enters.len();
+    world.pass(Millis(100_000));
+    assert_eq!(world.nodes[A].enters.len(), tries, "the call of an own group has ended");
 
     let (mut world, _) = shut_out(Cause::LegAddress);
     world.pass(Millis(100_000));
