@@ -15,6 +15,8 @@ mod host;
 mod killed;
 #[path = "migration/listening.rs"]
 mod listening;
+#[path = "migration/moved.rs"]
+mod moved;
 #[path = "migration/others.rs"]
 mod others;
 #[path = "migration/places.rs"]
