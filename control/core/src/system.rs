@@ -19,6 +19,7 @@ mod gates;
 mod groups;
 mod homed;
 mod identity;
+mod implicit;
 mod input;
 mod item;
 mod legs;

@@ -101,6 +101,8 @@ impl<E: Clone> System<E> {
         let affiliation = self.affiliations.get_mut(id)?;
         let points = item::points(&wanted.resume);
         if let Some(item) = affiliation.items.iter_mut().find(|item| item.row.group == wanted.group) {
+            // It was asked for: an entry that fails does not undo it any more.
+            item.implicit = None;
             if !wanted.resume.is_empty() {
                 item.row.resume = points;
             }

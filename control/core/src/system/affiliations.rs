@@ -169,7 +169,7 @@ impl<E: Clone> System<E> {
     }
 
     /// Ends it; its homes are told. What is answered when nothing more can be sent to the client waits for the numbers given back.
-    fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>, moving: bool) -> Vec<(u64, Leaving)> {
+    pub(super) fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>, moving: bool) -> Vec<(u64, Leaving)> {
         let Some(affiliation) = self.affiliations.remove(id) else { return Vec::new() };
         let key = affiliation.key.clone();
         self.affiliated.remove(&key);

@@ -2,7 +2,7 @@
 
 use relay_core::{Millis, late_entry::ResumePoint};
 
-use super::rows::ItemRow;
+use super::{implicit::Implicit, rows::ItemRow};
 use crate::{Cause, Refused};
 
 /// Back-off of the first try after a client was not entered; it doubles with every further one. Milliseconds.
@@ -69,13 +69,15 @@ pub(super) struct Item<E> {
     pub(super) row: ItemRow,
     pub(super) state: State<E>,
     pub(super) not_entered: Option<Refused>,
+    /// An entry of the client caused it, and has not ended.
+    pub(super) implicit: Option<Implicit>,
     /// How often it was tried again since.
     tries: u32,
 }
 
 impl<E> Item<E> {
     pub(super) fn new(row: ItemRow, state: State<E>) -> Item<E> {
-        Item { row, state, not_entered: None, tries: 0 }
+        Item { row, state, not_entered: None, implicit: None, tries: 0 }
     }
 
     pub(super) fn is_affiliated(&self) -> bool {
@@ -139,6 +141,7 @@ impl<E> Item<E> {
 
     /// The home of a partner's group may put it out again in a moment: the tries are counted on.
     fn come_in(&mut self, entered: E) -> Effect {
+        self.implicit = None;
         self.state = State::Entered(entered);
         self.not_entered = None;
         Effect::Changed

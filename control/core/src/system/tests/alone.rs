@@ -154,6 +154,50 @@ fn what_is_answered_was_stored_first() {
     assert!(world.node(A).answers.contains_key(&token));
 }
 
+#[test] //= TS 24.379 §9.2.2.2.14 test
+fn an_entry_that_fails_undoes_the_affiliation_that_it_caused_and_no_other() {
+    let mut world = world();
+    world.authorize(A, ANA, "radio");
+    let (user, client, group) = (String::from(ANA), String::from("radio"), String::from(CHAT));
+    let knock = Ask::EnterByClient { user: user.clone(), client: client.clone(), group: group.clone() };
+    let failed = Ask::EntryFailed { user: user.clone(), client: client.clone(), group: group.clone() };
+    let ask = |world: &mut World, ask: &Ask| world.ask(A, ask.clone()).expect("it is answered");
+    let serving = |world: &World| world.serving(CHAT, ANA, "radio").len();
+    ask(&mut world, &knock);
+    assert_eq!(serving(&world), 1);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 0);
+    world.pass(Millis(10));
+    let rows = world.leftovers(A);
+    assert!(!rows.iter().any(|row| row.starts_with("affiliations")), "not even an empty one: {rows:?}");
+    // Of two at once one failed: the other may succeed.
+    ask(&mut world, &knock);
+    ask(&mut world, &knock);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 0);
+    // An affiliation that was there stays, without the group.
+    world.affiliate(A, ANA, "radio", &[FIRE]);
+    ask(&mut world, &knock);
+    ask(&mut world, &failed);
+    assert_eq!((serving(&world), world.serving(FIRE, ANA, "radio").len()), (0, 1));
+    // What was asked for meanwhile stays, and so does what led into the call.
+    ask(&mut world, &knock);
+    world.affiliate(A, ANA, "radio", &[CHAT]);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1);
+    ask(&mut world, &knock);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1, "it was affiliated before");
+    let (id, _) = world.affiliate(A, ANA, "radio", &[]);
+    world.deaffiliate(A, &id, Scope::Client);
+    ask(&mut world, &knock);
+    world.give(A, Input::Came { user, client, group, entered: "in".into() });
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1, "another request of a participant failed");
+}
+
 #[test]
 fn a_removed_member_leaves_and_a_blocked_user_has_nothing() {
     let mut world = world();
