@@ -151,6 +151,12 @@ impl Mobility {
         _ = self.inbox.send(Message::Input(Input::Came { user, client, group, entered }));
     }
 
+    /// The home of a partner's group has put a client out, or did not let it in.
+    pub(crate) fn expelled(&self, user: &str, client: &str, group: &str, word: String) {
+        let (user, client, group) = (user.to_owned(), client.to_owned(), group.to_owned());
+        _ = self.inbox.send(Message::Input(Input::Expelled { user, client, group, word }));
+    }
+
     /// A partner wrote. Its trunk has proved who it is. Refused if too many of its letters wait: it is too fast for this system.
     pub(crate) fn letter(&self, from: &str, letter: wire::Letter) -> Result<(), Refused> {
         let permit = permit(&self.places_of(from), "mobility.letters", LETTERS_MAX)?;

@@ -97,7 +97,11 @@ impl Follower {
             }
             TrunkEvent::Expelled { call, slot, entry, cause } => {
                 tracing::info!(call = &*call, "the home takes a participant out: {cause}");
-                self.in_call(&call, |call| async move { registry.expire(&call, slot, entry).await });
+                self.in_call(&call, |call| async move {
+                    if let Some(record) = registry.expire(&call, slot, entry).await {
+                        mobility.expelled(&record.user, &record.client, &call.group, cause);
+                    }
+                });
             }
             TrunkEvent::HomeRefused { call, cause } => {
                 tracing::info!(call = &*call, "the home no longer serves this call: {cause}");
@@ -135,6 +139,9 @@ impl Follower {
         }
     }
 }
+
+// A partner that is stored gets its trunk.
+const _: () = assert!(control_core::system::PARTNERS_MAX == relay::trunk::PARTNERS_MAX);
 
 async fn leave_behind(registry: &Arc<Registry>, call: &Arc<CallRecord>, trunk: TrunkId, reference: Option<u32>) {
     registry.take_out_behind(call, trunk, reference).await;

@@ -108,6 +108,7 @@ impl Engine {
                 self.handle(Input::Letter { from, letter: *letter });
                 drop(permit);
             }
+            Message::Input(input @ Input::Expelled { .. }) => self.hear_after_entering(input),
             Message::Input(input) => {
                 let came = match &input {
                     Input::Came { user, client, group, .. } => Some((user.clone(), client.clone(), group.clone())),
@@ -139,6 +140,14 @@ impl Engine {
         let call = self.registry.call_of_group(&group);
         if call.is_none_or(|call| call.of_client(&user, &client).is_none()) {
             self.handle(Input::Gone { user, client, group });
+        }
+    }
+
+    /// The home may have answered before the machine heard that the client is in: first things first.
+    fn hear_after_entering(&mut self, input: Input<Value>) {
+        if let Input::Expelled { user, client, group, .. } = &input {
+            let turn = (user.clone(), client.clone(), group.clone());
+            self.in_turn(turn, std::future::ready(input.clone()), input);
         }
     }
 

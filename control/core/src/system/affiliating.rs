@@ -101,6 +101,8 @@ impl<E: Clone> System<E> {
         let affiliation = self.affiliations.get_mut(id)?;
         let points = item::points(&wanted.resume);
         if let Some(item) = affiliation.items.iter_mut().find(|item| item.row.group == wanted.group) {
+            // It was asked for: an entry that fails does not undo it any more.
+            item.implicit = None;
             if !wanted.resume.is_empty() {
                 item.row.resume = points;
             }
@@ -268,6 +270,12 @@ impl<E: Clone> System<E> {
             Effect::Leave => {
                 if let Some(key) = self.affiliations.get(id).map(|affiliation| affiliation.key.clone()) {
                     self.leave(&key, group, None, false);
+                }
+            }
+            Effect::Retry => {
+                let back_off = self.item_mut(id, group).map(|item| item.back_off());
+                if let Some(back_off) = back_off {
+                    self.alarms.set(Alarm::Entry(id.into(), group.into()), self.now + back_off);
                 }
             }
             Effect::Nothing | Effect::Changed => {}

@@ -1,6 +1,11 @@
 //! Which groups a client wants the calls of (TS 23.280 §10.8): one affiliation per client, one item per group.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 
 use relay_core::{Millis, trunk::wire};
 
@@ -53,7 +58,7 @@ pub(super) enum Then {
         token: u64,
         /// Id of the affiliation that was named.
         affiliation: String,
-        /// The groups that it was affiliated to.
+        /// The groups that it, and those that end with it, were affiliated to.
         groups: Vec<String>,
     },
     /// A partner's letter is answered.
@@ -125,19 +130,27 @@ impl<E: Clone> System<E> {
             return self.outbox.answer(token, answer);
         };
         let key = affiliation.key.clone();
-        let ended = affiliation.items.iter().filter(|item| item.is_affiliated());
-        let groups = ended.map(|item| item.row.group.clone()).collect();
-        let then = Then::Ended { token, affiliation: id.into(), groups };
+        //= TS 23.280 §10.8.2.6  this client, or every client of the user
+        let mut ids = Vec::from([String::from(id)]);
+        if scope == Scope::User {
+            let others = self.affiliated_clients(&key.user).into_iter().map(|(_, other)| other);
+            ids.extend(others.filter(|other| other != id));
+        }
+        let then = Then::Ended { token, affiliation: id.into(), groups: self.groups_of(&ids) };
         if scope == Scope::Client {
             self.keep(&key, false);
             return self.end_affiliation_of(&key, then);
         }
-        //= TS 23.280 §10.8.2.6  every client of the user
-        let mut leaves = Vec::new();
-        for (_, id) in self.affiliated_clients(&key.user) {
-            leaves.extend(self.end_affiliation(&id, None, false));
-        }
+        let leaves = ids.iter().flat_map(|id| self.end_affiliation(id, None, false)).collect();
         self.after_leaves(leaves, then);
+    }
+
+    /// The groups of affiliations, each once, in their order.
+    fn groups_of(&self, ids: &[String]) -> Vec<String> {
+        let items = ids.iter().filter_map(|id| self.affiliations.get(id)).flat_map(|affiliation| &affiliation.items);
+        let mut seen = BTreeSet::new();
+        let groups = items.filter(|item| item.is_affiliated()).map(|item| &item.row.group);
+        groups.filter(|group| seen.insert(*group)).cloned().collect()
     }
 
     /// Nobody has refreshed it.
@@ -156,7 +169,7 @@ impl<E: Clone> System<E> {
     }
 
     /// Ends it; its homes are told. What is answered when nothing more can be sent to the client waits for the numbers given back.
-    fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>, moving: bool) -> Vec<(u64, Leaving)> {
+    pub(super) fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>, moving: bool) -> Vec<(u64, Leaving)> {
         let Some(affiliation) = self.affiliations.remove(id) else { return Vec::new() };
         let key = affiliation.key.clone();
         self.affiliated.remove(&key);

@@ -13,6 +13,7 @@ use super::{
     moving::{Effect, Step},
     rows::{self, Authorization, IdentityRow, TicketRow},
     secrets::{self, Entropy},
+    users::check_index,
 };
 use crate::{Cause, Refused, group::check_id};
 
@@ -34,6 +35,7 @@ impl<E: Clone> System<E> {
         entropy: &Entropy,
     ) -> Result<Answer<E>, Refused> {
         check_id("client", &key.client)?;
+        profile.map_or(Ok(()), |index| check_index("profile", index))?;
         let profile = self.profile(&key.user, profile)?.clone();
         self.has_place(&key)?;
         self.bring_home(&key);

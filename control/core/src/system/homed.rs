@@ -134,7 +134,9 @@ impl<E: Clone> System<E> {
             let detail = format!("{from} names generation {} of {}: {why}", request.generation, request.user);
             Err(Refused::new(Cause::IdentitySuperseded, request.user.clone(), detail))
         };
-        if self.users.contains_key(&request.user) {
+        let domain = request.user.rsplit_once('@').map_or("", |(_, domain)| domain);
+        // Nobody learns from the answer whether there is such a user here.
+        if self.users.contains_key(&request.user) || domain == self.name {
             let away = self.away(&key).filter(|away| away.system == from && away.generation == request.generation);
             let Some(away) = away else { return superseded("it does not serve this client") };
             let profile = self.profile_for(&request.user, Some(away.profile), from)?;
@@ -147,8 +149,7 @@ impl<E: Clone> System<E> {
         if self.authorization_of(&key).is_some() {
             return superseded("it is served here");
         }
-        let domain = request.user.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let of_another = domain == self.name || (domain != from && self.partners.contains_key(domain));
+        let of_another = domain != from && self.partners.contains_key(domain);
         if request.generation == 0 && of_another {
             let detail = format!("{from} speaks for {}, which is a user of {domain}", request.user);
             return Err(Refused::new(Cause::NotAuthorized, request.user.clone(), detail));

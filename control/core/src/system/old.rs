@@ -221,6 +221,11 @@ impl<E: Clone> System<E> {
         let profile = match self.profile_for(&key.user, index, from) {
             Ok(profile) => profile.index,
             Err(refused) => {
+                // Only who holds the migration's token learns anything of the user.
+                let step = Step::Permit { by: from, token: &request.migration };
+                if let Effect::Refuse(cause) = self.step_origin(&key, step) {
+                    return self.refuse_move(from, id, &key, "migration-refused", cause);
+                }
                 self.outbox.audit("migration-refused", from, &key.user, Some(&refused));
                 return self.refuse(from, id, &refused);
             }

@@ -139,6 +139,8 @@ pub struct Audit {
 pub enum Why {
     /// An affiliation has not been refreshed.
     Affiliation,
+    /// A client that could not be entered into a running call is tried again.
+    Entry,
     /// A ticket or a finished migration is forgotten.
     Ticket,
     /// A phase of a migration lasts too long.

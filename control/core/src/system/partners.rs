@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{Cause, Refused, group::check_id};
 
-/// Partners of one system.
-pub const PARTNERS_MAX: usize = 1_000;
+/// Partners of one system: as many as a relay has trunks (`trunk.partners`).
+pub const PARTNERS_MAX: usize = 256;
 
 /// A stored partner.
 #[derive(Clone, Debug)]

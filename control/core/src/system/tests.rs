@@ -1,5 +1,6 @@
 //! One system, and two systems with a trunk between them, over a store and a media plane that take their time.
 
+mod again;
 mod alone;
 mod asks;
 mod letters;
