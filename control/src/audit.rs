@@ -1,11 +1,12 @@
-//! The audit trail: decisions that cross systems, one JSON line each, in a file that is only ever appended to.
+//! The audit trail: decisions that cross systems, one JSON line each, in files that are only ever appended to.
 //!
 //! Whoever decides never waits for it: a line that finds no place is counted, and so is one that the disk refuses.
 
+mod lately;
+mod trail;
+
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::Path,
     sync::{
         Arc,
@@ -21,12 +22,14 @@ use serde::Serialize;
 
 use crate::store::OpenError;
 
+pub(crate) use lately::Lately;
+pub use lately::REFUSALS_PER_MIN;
+pub use trail::{FILE_BYTES_MAX, FILES_MAX};
+
 /// `audit.lines`: lines that wait for the disk at once. More are lost and counted in `Counters::dropped`.
 pub const LINES_MAX: usize = 10_000;
 
-const NAME: &str = "audit.jsonl";
-
-/// The trail of one node: `audit.jsonl` in its data directory.
+/// The trail of one node: `audit.jsonl` in its data directory, and behind it what that was before.
 pub struct Audit {
     lines: Option<SyncSender<Vec<u8>>>,
     counts: Arc<Counts>,
@@ -42,6 +45,10 @@ pub struct Counters {
     pub dropped: u64,
     /// Lost because the disk refused them.
     pub failed: u64,
+    /// Files begun because [`FILE_BYTES_MAX`] was reached.
+    pub begun: u64,
+    /// Files removed because [`FILES_MAX`] were there.
+    pub removed: u64,
 }
 
 #[derive(Default)]
@@ -49,6 +56,8 @@ struct Counts {
     written: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
+    begun: AtomicU64,
+    removed: AtomicU64,
 }
 
 #[derive(Serialize)]
@@ -73,14 +82,13 @@ impl Audit {
     /// Opens the trail in an existing data directory and goes on behind its last line.
     pub fn open(dir: &Path) -> Result<Audit, OpenError> {
         let refuse = |source| OpenError::Directory { dir: dir.to_owned(), source };
-        let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).create(true).mode(0o600).open(dir.join(NAME));
-        Audit::start(file.and_then(end_last_line).map_err(refuse)?).map_err(refuse)
+        let counts = Arc::new(Counts::default());
+        let trail = trail::Trail::open(dir, FILE_BYTES_MAX, Arc::clone(&counts)).map_err(refuse)?;
+        Audit::start(trail, counts).map_err(refuse)
     }
 
-    fn start(sink: impl Sink) -> io::Result<Audit> {
+    fn start(sink: impl Sink, counts: Arc<Counts>) -> io::Result<Audit> {
         let (lines, waiting) = sync_channel(LINES_MAX);
-        let counts = Arc::new(Counts::default());
         let its = Arc::clone(&counts);
         let writer = thread::Builder::new().name("audit".into()).spawn(move || run(sink, &waiting, &its))?;
         Ok(Audit { lines: Some(lines), counts, writer: Some(writer) })
@@ -112,8 +120,14 @@ impl Audit {
 
     /// What became of the lines so far.
     pub fn counters(&self) -> Counters {
-        let Counts { written, dropped, failed } = &*self.counts;
-        Counters { written: written.load(Relaxed), dropped: dropped.load(Relaxed), failed: failed.load(Relaxed) }
+        let Counts { written, dropped, failed, begun, removed } = &*self.counts;
+        Counters {
+            written: written.load(Relaxed),
+            dropped: dropped.load(Relaxed),
+            failed: failed.load(Relaxed),
+            begun: begun.load(Relaxed),
+            removed: removed.load(Relaxed),
+        }
     }
 
     /// Writes what waits, and closes the trail.
@@ -152,38 +166,6 @@ fn run(mut sink: impl Sink, waiting: &Receiver<Vec<u8>>, counts: &Counts) {
             tracing::error!("audit lines are being lost: {error}; free space in the data directory");
         }
         failing = result.is_err();
-    }
-}
-
-/// A crash in the middle of a write leaves a part of a line; it must not swallow the next one.
-fn end_last_line(mut file: File) -> io::Result<File> {
-    if file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            file.write_all(b"\n")?;
-        }
-    }
-    Ok(file)
-}
-
-impl Sink for File {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        // One write per line: whoever reads along never sees a part of one.
-        let before = self.metadata()?.len();
-        match self.write(line) {
-            Ok(taken) if taken == line.len() => Ok(()),
-            Ok(_) => {
-                self.set_len(before)?;
-                Err(io::ErrorKind::StorageFull.into())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
     }
 }
 

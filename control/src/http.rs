@@ -37,6 +37,7 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{keeping::Keeping, mobility::Mobility, registry::Registry};
 pub(crate) use answer::entered;
 use problem::Problem;
+pub(crate) use system::LIMITS;
 
 /// What every request is answered from.
 pub(crate) struct Face {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Lately},
     mobility::{Store, Trail, Written},
     store::{self, Loaded, OpenError, Redb, Store as _, groups},
 };
@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Keeping {
     store: Mutex<Option<Redb>>,
     audit: Mutex<Option<Audit>>,
+    lately: Mutex<Lately>,
 }
 
 /// What a data directory held at the start.
@@ -73,7 +74,8 @@ impl Keeping {
             Err(error) => Err(KeepingError::Row { table: row.table, key: row.key, reason: error.to_string() }),
         };
         let groups = documents.into_iter().map(group).collect::<Result<_, _>>()?;
-        let keeping = Keeping { store: Mutex::new(Some(store)), audit: Mutex::new(Some(audit)) };
+        let keeping =
+            Keeping { store: Mutex::new(Some(store)), audit: Mutex::new(Some(audit)), lately: Mutex::default() };
         Ok((Arc::new(keeping), Kept { machine, in_use, groups }))
     }
 
@@ -87,6 +89,11 @@ impl Keeping {
         if let Some(audit) = audit {
             audit.stop();
         }
+    }
+
+    /// Refusals that were not written because `audit.refusals_per_min` were.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).held_back()
     }
 
     /// What was stored and audited.
@@ -111,9 +118,12 @@ impl Store for Keeping {
 
 impl Trail for Keeping {
     fn append(&self, audit: &system::Audit, at: SystemTime) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(audit) = lately.admit(audit, at) else { return };
+        drop(lately);
         tracing::info!(system = audit.system, cause = audit.cause, "{}", audit.event);
         if let Some(trail) = &*self.audit.lock().unwrap_or_else(PoisonError::into_inner) {
-            trail.append(audit, at);
+            trail.append(&audit, at);
         }
     }
 }

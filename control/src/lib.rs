@@ -17,3 +17,4 @@ pub mod node;
 mod partners;
 mod registry;
 pub mod store;
+mod turns;

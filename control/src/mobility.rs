@@ -25,6 +25,7 @@ use control_core::{
     group::Group,
     system::{Answer, Ask, Input, System},
 };
+use dashmap::DashMap;
 use relay_core::trunk::wire;
 use serde_json::Value;
 use tokio::{
@@ -45,7 +46,7 @@ use waiting::Changes;
 
 /// `mobility.asks`: asks that wait for their answer at once.
 pub(crate) const ASKS_MAX: usize = 65_536;
-/// `mobility.letters`: letters of partners that wait for the machine at once.
+/// `mobility.letters`: letters of one partner that wait for the machine at once.
 pub(crate) const LETTERS_MAX: usize = 8_192;
 /// `mobility.waiters`: readers that wait for a change at once.
 pub(crate) const WAITERS_MAX: usize = 65_536;
@@ -58,7 +59,8 @@ pub(crate) struct Mobility {
     registry: Arc<Registry>,
     inbox: mpsc::UnboundedSender<Message>,
     asks: Arc<Semaphore>,
-    letters: Arc<Semaphore>,
+    /// By partner, so that none takes another's place. Only partners have trunks, and their number is limited.
+    letters: DashMap<String, Arc<Semaphore>>,
     changes: Arc<Changes>,
     flags: Arc<Flags>,
 }
@@ -103,8 +105,7 @@ impl Mobility {
         );
         let task = tokio::spawn(engine.run());
         let semaphore = |most| Arc::new(Semaphore::new(most));
-        let mobility =
-            Mobility { registry, inbox, asks: semaphore(ASKS_MAX), letters: semaphore(LETTERS_MAX), changes, flags };
+        let mobility = Mobility { registry, inbox, asks: semaphore(ASKS_MAX), letters: DashMap::new(), changes, flags };
         (Arc::new(mobility), task)
     }
 
@@ -150,11 +151,25 @@ impl Mobility {
         _ = self.inbox.send(Message::Input(Input::Came { user, client, group, entered }));
     }
 
-    /// A partner wrote. Its trunk has proved who it is. Refused if too many letters wait: the trunk is too fast for this system.
+    /// The home of a partner's group has put a client out, or did not let it in.
+    pub(crate) fn expelled(&self, user: &str, client: &str, group: &str, word: String) {
+        let (user, client, group) = (user.to_owned(), client.to_owned(), group.to_owned());
+        _ = self.inbox.send(Message::Input(Input::Expelled { user, client, group, word }));
+    }
+
+    /// A partner wrote. Its trunk has proved who it is. Refused if too many of its letters wait: it is too fast for this system.
     pub(crate) fn letter(&self, from: &str, letter: wire::Letter) -> Result<(), Refused> {
-        let permit = permit(&self.letters, "mobility.letters", LETTERS_MAX)?;
+        let permit = permit(&self.places_of(from), "mobility.letters", LETTERS_MAX)?;
         _ = self.inbox.send(Message::Letter { from: from.to_owned(), letter: Box::new(letter), permit });
         Ok(())
+    }
+
+    fn places_of(&self, partner: &str) -> Arc<Semaphore> {
+        if let Some(places) = self.letters.get(partner) {
+            return Arc::clone(&places);
+        }
+        let new = || Arc::new(Semaphore::new(LETTERS_MAX));
+        Arc::clone(&self.letters.entry(partner.to_owned()).or_insert_with(new))
     }
 
     /// A trunk came up, or went down.

@@ -209,7 +209,7 @@ async fn follow(mut events: mpsc::Receiver<Event>, registry: Arc<Registry>) {
                 }
             }
             Event::LegExpired { call, slot, entry } => match registry.call(&call) {
-                Ok(call) => registry.expire(&call, slot, entry).await,
+                Ok(call) => _ = registry.expire(&call, slot, entry).await,
                 Err(refused) => debug_assert!(matches!(refused.cause, Cause::CallEnded | Cause::NoSuchCall)),
             },
         }

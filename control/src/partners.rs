@@ -2,8 +2,6 @@
 //!
 //! What concerns one call happens in the order in which its trunks said it; calls do not wait for each other.
 
-mod turns;
-
 use std::{sync::Arc, time::SystemTime};
 
 use control_core::{
@@ -15,15 +13,15 @@ use relay_core::{
     TrunkId,
     call::Announced,
     roster::{Attachment, Behind},
-    trunk::{link::Limits, wire},
+    trunk::{Overstep, link::Limits, wire},
 };
 use tokio::sync::mpsc;
 
 use crate::{
     mobility::{Mobility, Partners, Trail},
     registry::{CallRecord, Entry, Registry},
+    turns::Turns,
 };
-use turns::Turns;
 
 /// The trunks of the media plane, as the rules use them.
 pub(crate) struct Trunks(pub(crate) Relay);
@@ -52,7 +50,7 @@ pub(crate) struct Follower {
     registry: Arc<Registry>,
     mobility: Arc<Mobility>,
     trail: Arc<dyn Trail>,
-    turns: Turns,
+    turns: Turns<String>,
 }
 
 impl Follower {
@@ -76,11 +74,12 @@ impl Follower {
                 for call in registry.calls_after(None) {
                     let registry = Arc::clone(&registry);
                     let turn = call.id.clone();
-                    self.turns.take(&turn, async move { leave_behind(&registry, &call, trunk, None).await });
+                    self.turns.take(turn, async move { leave_behind(&registry, &call, trunk, None).await });
                 }
             }
             TrunkEvent::Letter { system, letter } => {
                 if let Err(refused) = mobility.letter(&system, *letter) {
+                    registry.counters.refuse(&refused.subject);
                     // The partner waits for an answer that does not come: both sides begin anew.
                     registry.relay.end_trunk(&system, "slow", &refused.detail);
                 }
@@ -98,7 +97,11 @@ impl Follower {
             }
             TrunkEvent::Expelled { call, slot, entry, cause } => {
                 tracing::info!(call = &*call, "the home takes a participant out: {cause}");
-                self.in_call(&call, |call| async move { registry.expire(&call, slot, entry).await });
+                self.in_call(&call, |call| async move {
+                    if let Some(record) = registry.expire(&call, slot, entry).await {
+                        mobility.expelled(&record.user, &record.client, &call.group, cause);
+                    }
+                });
             }
             TrunkEvent::HomeRefused { call, cause } => {
                 tracing::info!(call = &*call, "the home no longer serves this call: {cause}");
@@ -112,6 +115,15 @@ impl Follower {
                 );
                 self.in_call(&call, |call| async move { call.miss(ssrc, first, last) });
             }
+            TrunkEvent::Overstepped { system, what, cause, detail } => {
+                let event = match what {
+                    Overstep::Subscription => "subscription-refused",
+                    Overstep::Participant => "participant-refused",
+                    Overstep::Media => "media-refused",
+                };
+                let audit = Audit { event, system: system.to_string(), user: None, cause: Some(cause), detail };
+                self.trail.append(&audit, SystemTime::now());
+            }
             TrunkEvent::Refused { system, cause, detail } => {
                 let system = system.unwrap_or_else(|| String::from("unknown"));
                 let audit = Audit { event: "trunk-refused", system, user: None, cause: Some(cause), detail };
@@ -123,10 +135,13 @@ impl Follower {
     /// Does something in a running call, after what was to be done in it before.
     fn in_call<F: Future<Output = ()> + Send + 'static>(&mut self, id: &str, work: impl FnOnce(Arc<CallRecord>) -> F) {
         if let Ok(call) = self.registry.call(id) {
-            self.turns.take(id, work(call));
+            self.turns.take(id.to_owned(), work(call));
         }
     }
 }
+
+// A partner that is stored gets its trunk.
+const _: () = assert!(control_core::system::PARTNERS_MAX == relay::trunk::PARTNERS_MAX);
 
 async fn leave_behind(registry: &Arc<Registry>, call: &Arc<CallRecord>, trunk: TrunkId, reference: Option<u32>) {
     registry.take_out_behind(call, trunk, reference).await;

@@ -15,6 +15,8 @@ use control_core::{Cause, Refused, ended::Ended};
 use dashmap::DashMap;
 use relay::Relay;
 
+use crate::http::LIMITS;
+
 pub(crate) use calls::{CallRecord, Opening};
 pub(crate) use groups::StoredGroup;
 pub(crate) use participants::{Entry, ParticipantRecord, Placed, Seat};
@@ -49,6 +51,20 @@ pub(crate) enum Change {
     Gone { user: String, client: String, group: String },
 }
 
+/// Limits that refuse requests here and whose values stand elsewhere: in the media plane, or in what a partner is stored with.
+const UNLISTED: [&str; 7] = [
+    "calls",
+    "ssrcs",
+    "worker.mail",
+    "trunk.partners",
+    "trunk.frames",
+    "trunk.message_octets",
+    "partners.migrated_users",
+];
+
+/// The label of refusals by a limit that is none of ours.
+const OTHER: &str = "other";
+
 /// What the control plane counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -57,7 +73,7 @@ pub(crate) struct Counters {
     /// Answers by status class, 2xx to 5xx.
     pub(crate) answers: [AtomicU64; 4],
     /// Refusals by limit.
-    pub(crate) refused: DashMap<String, u64>,
+    pub(crate) refused: DashMap<&'static str, u64>,
 }
 
 impl Registry {
@@ -112,8 +128,11 @@ impl Counters {
         self.answers[class].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a refusal by a limit. What partners say was refused has a name of theirs, which is no label.
     pub(crate) fn refuse(&self, limit: &str) {
-        *self.refused.entry(limit.to_owned()).or_default() += 1;
+        let known = LIMITS.iter().find(|(name, _)| *name == limit).map(|(name, _)| *name);
+        let label = known.or_else(|| UNLISTED.iter().find(|name| **name == limit).copied()).unwrap_or(OTHER);
+        *self.refused.entry(label).or_default() += 1;
     }
 }
 

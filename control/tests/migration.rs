@@ -15,8 +15,12 @@ mod host;
 mod killed;
 #[path = "migration/listening.rs"]
 mod listening;
+#[path = "migration/moved.rs"]
+mod moved;
 #[path = "migration/others.rs"]
 mod others;
+#[path = "migration/places.rs"]
+mod places;
 #[path = "migration/radio.rs"]
 mod radio;
 #[path = "migration/refusals.rs"]
@@ -31,3 +35,5 @@ mod rollback;
 mod stage;
 #[path = "migration/strangers.rs"]
 mod strangers;
+#[path = "migration/trespassers.rs"]
+mod trespassers;

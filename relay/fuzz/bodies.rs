@@ -3,7 +3,8 @@
 
 use relay_core::floor::message::{self, Item, Malformed, SIZE_MAX};
 use relay_core::trunk::{
-    frame::{self, Checked, Malformed as Fault, Reader},
+    frame::{self, Checked},
+    stream::{self, Bytes, BytesMut, Splitter},
     wire::{Frame, Letter},
 };
 use relay_core::{rtcp, rtp};
@@ -89,32 +90,72 @@ pub(crate) fn trunk_letter(data: &[u8]) {
     stream::<Letter>(data);
 }
 
-/// A stream says the same however it is cut; what is written again reads the same; once a length is wrong, nothing follows.
+/// A stream says the same however it is cut, and what is written again reads the same.
 fn stream<M: Checked + PartialEq>(data: &[u8]) {
-    let mut whole = Reader::<M>::new();
-    whole.feed(data);
-    let items: Vec<_> = whole.by_ref().collect();
-    assert!(items.len() <= data.len());
-    assert!(
-        items.iter().rev().skip(1).all(|item| !matches!(item, Err(Fault::Length))),
-        "nothing follows a wrong length"
-    );
+    let read = |splitter: &mut Splitter, _: &mut Option<u32>| splitter.take();
+    let (messages, _) = cut(Splitter::messages, data, read);
+    assert!(messages.len() <= data.len());
+    let mut again = BytesMut::new();
+    messages.iter().for_each(|message| stream::write_message(message, &mut again));
+    assert!(cut(Splitter::messages, &again, read).0 == messages);
+    for message in messages.iter().filter_map(|message| frame::parse::<M>(message).ok()) {
+        let bytes = frame::bytes(&message).expect("what was read can be written");
+        assert!(frame::parse(&bytes) == Ok(message));
+    }
+}
 
+/// A backfill is a flow and packets, and a datagram a flow and a packet; both read the flow alike, and what is written again reads
+/// the same.
+pub(crate) fn trunk_packets(data: &[u8]) {
+    let (packets, flow) = cut(Splitter::packets, data, |splitter, flow| {
+        if flow.is_none() {
+            *flow = splitter.flow()?;
+        }
+        if flow.is_some() { splitter.take() } else { Ok(None) }
+    });
+    let mut datagram = Bytes::copy_from_slice(data);
+    assert_eq!(stream::take_flow(&mut datagram), flow);
+    assert!(data.ends_with(&datagram));
+    let Some(flow) = flow else { return assert!(packets.is_empty()) };
+    let mut again = BytesMut::new();
+    stream::write_quic_number(flow, &mut again);
+    assert!(again.len() + datagram.len() <= data.len(), "it is written as short as it can be");
+    for packet in &packets {
+        stream::write_quic_number(packet.len() as u32, &mut again);
+        again.extend_from_slice(packet);
+    }
+    let mut splitter = Splitter::packets();
+    splitter.push(&again);
+    assert_eq!(splitter.flow(), Ok(Some(flow)));
+    assert!(packets.iter().all(|packet| splitter.take() == Ok(Some(packet.clone()))));
+    assert!(splitter.is_empty());
+}
+
+/// What comes out of a stream until nothing more is whole or something is wrong: the same, whole and cut into equal parts.
+fn cut(
+    new: fn() -> Splitter,
+    data: &[u8],
+    mut read: impl FnMut(&mut Splitter, &mut Option<u32>) -> Result<Option<Bytes>, stream::Malformed>,
+) -> (Vec<Bytes>, Option<u32>) {
     let size = usize::from(data.first().copied().unwrap_or(0)) + 1;
-    let mut parts = Reader::<M>::new();
-    let mut cut = Vec::new();
-    for part in data.chunks(size) {
-        parts.feed(part);
-        cut.extend(parts.by_ref());
-    }
-    assert!(cut == items);
-    assert_eq!(parts.pending(), whole.pending());
-
-    for message in items.into_iter().flatten() {
-        let mut out = Vec::new();
-        frame::write(&message, &mut out).expect("what was read can be written");
-        let mut again = Reader::<M>::new();
-        again.feed(&out);
-        assert!(again.eq([Ok(message)]));
-    }
+    let mut play = |parts: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut splitter, mut flow, mut items) = (new(), None, Vec::new());
+        for part in parts {
+            splitter.push(part);
+            loop {
+                match read(&mut splitter, &mut flow) {
+                    Ok(Some(item)) => items.push(item),
+                    Ok(None) => break,
+                    Err(fault) => {
+                        assert_eq!(read(&mut splitter, &mut flow), Err(fault), "nothing follows a fault");
+                        return (items, flow, true);
+                    }
+                }
+            }
+        }
+        (items, flow, splitter.is_empty())
+    };
+    let whole = play(&mut std::iter::once(data));
+    assert!(play(&mut data.chunks(size)) == whole);
+    (whole.0, whole.1)
 }

@@ -184,6 +184,9 @@ impl Call {
     pub fn status(&self) -> Status {
         let snapshot = Snapshot::read(&self.shared.status);
         let talker = snapshot.talker.and_then(|slot| {
+            if slot == Slot::ELSEWHERE {
+                return self.shared.status.elsewhere();
+            }
             let who =
                 |writer: &mut Writer<Participant>| writer.value(slot.0).map(|who| (who.user.clone(), who.audio_ssrc));
             self.shared.with(who).flatten()

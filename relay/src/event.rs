@@ -5,7 +5,10 @@ use std::sync::Arc;
 use relay_core::{
     Slot, Ssrc, TrunkId,
     call::Announced,
-    trunk::wire::{Letter, Subscribe},
+    trunk::{
+        Overstep,
+        wire::{Letter, Subscribe},
+    },
 };
 
 /// Events that may wait for control. What does not fit is counted and comes again: a hang time with the next one, a silent leg
@@ -107,7 +110,19 @@ pub enum TrunkEvent {
         /// The last.
         last: u64,
     },
-    /// A system was not taken as a partner, or its trunk was closed.
+    /// A partner did what it may not, and was refused; its trunk goes on. Told once per minute, partner and cause; counted
+    /// every time.
+    Overstepped {
+        /// The partner.
+        system: Arc<str>,
+        /// What it concerns.
+        what: Overstep,
+        /// A stable word.
+        cause: &'static str,
+        /// One sentence.
+        detail: String,
+    },
+    /// A system was not taken as a partner, or its trunk was closed; told as `Overstepped` is.
     Refused {
         /// The system, if it is known.
         system: Option<String>,

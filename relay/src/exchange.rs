@@ -22,7 +22,7 @@ pub use leaving::LetterError;
 use relay_core::{
     Time, TrunkId,
     trunk::{
-        Range,
+        Overstep, Range,
         link::{Input, Limits, Link},
         wire::Letter,
     },
@@ -34,7 +34,7 @@ use crate::{
     clock::Clock,
     event::{TRUNK_EVENTS_MAX, TrunkEvent},
     mail::Letterbox,
-    trunk::{PartnerError, TrunkConfig, TrunkError, Trunks},
+    trunk::{PartnerError, Reports, TrunkConfig, TrunkError, Trunks},
 };
 
 /// The largest number that names a call on a trunk: it takes four octets of a datagram.
@@ -76,6 +76,10 @@ struct Line {
     ready: bool,
     /// Letters that came before its greeting.
     early: Vec<Letter>,
+    /// What was told of its partner lately.
+    reports: Reports<(Option<Overstep>, &'static str)>,
+    /// What its calls refused the partner, by cause.
+    overstepped: BTreeMap<&'static str, u64>,
     /// Its round trip is longer than what timers make up for.
     slow: bool,
     /// When its calls were told last that their home lives.
@@ -176,6 +180,8 @@ impl Exchange {
             link: Link::new(&spanning.system, system, spanning.incarnation, limits),
             ready: false,
             early: Vec::new(),
+            reports: Reports::default(),
+            overstepped: BTreeMap::new(),
             slow: false,
             heard: Time::ZERO,
             calls: BTreeSet::new(),

@@ -1,4 +1,9 @@
 //! The status row of a call: eight words that its owner publishes and anybody reads without asking.
+//!
+//! A talker of this system is named by its slot. Who talks in another system has none: its name stands beside the row, behind a
+//! lock that the owner takes once per such talker.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_core::{
     Slot, Ssrc, Time,
@@ -11,12 +16,21 @@ const WORDS: usize = 8;
 /// Beside the state of the floor, in its word.
 const PRIVATE: u64 = 1 << 8;
 
-pub(crate) type StatusReader = WordsReader<WORDS>;
+/// Primary MC service ID of a talker, and the SSRC of its media.
+pub(crate) type Named = (Arc<str>, Ssrc);
+
+/// Reads a status row.
+pub(crate) struct StatusReader {
+    words: WordsReader<WORDS>,
+    elsewhere: Arc<Mutex<Option<Named>>>,
+}
 
 /// The owner's side of a status row.
 pub(crate) struct StatusWords {
     words: Words<WORDS>,
     last: [u64; WORDS],
+    elsewhere: Arc<Mutex<Option<Named>>>,
+    named: Option<Named>,
 }
 
 /// What the row says.
@@ -34,7 +48,18 @@ pub(crate) struct Snapshot {
 impl StatusWords {
     pub(crate) fn new() -> (StatusWords, StatusReader) {
         let (words, reader) = relay_table::words();
-        (StatusWords { words, last: [0; WORDS] }, reader)
+        let elsewhere = Arc::default();
+        let reader = StatusReader { words: reader, elsewhere: Arc::clone(&elsewhere) };
+        (StatusWords { words, last: [0; WORDS], elsewhere, named: None }, reader)
+    }
+
+    /// Names who talks in another system, before the row says that somebody does. The name stays when nobody does any more: the
+    /// row says whether it counts.
+    pub(crate) fn name(&mut self, talker: Option<&Named>) {
+        if talker.is_some() && talker != self.named.as_ref() {
+            self.named = talker.cloned();
+            self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.named);
+        }
     }
 
     /// Publishes `snapshot` if it says something new.
@@ -53,10 +78,17 @@ impl std::fmt::Debug for StatusWords {
     }
 }
 
+impl StatusReader {
+    /// Who talked last in another system.
+    pub(crate) fn elsewhere(&self) -> Option<Named> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl Snapshot {
     /// What `reader` says now.
     pub(crate) fn read(reader: &StatusReader) -> Snapshot {
-        let [floor, talker, since, queue_length, stream, sequence, timestamp, retained] = reader.read();
+        let [floor, talker, since, queue_length, stream, sequence, timestamp, retained] = reader.words.read();
         let state = match floor & !PRIVATE {
             1 => Some(FloorState::Idle),
             2 => Some(FloorState::Taken),
@@ -111,6 +143,17 @@ mod tests {
         for slot in [Slot(0), Slot(1), Slot(u32::MAX)] {
             words.publish(&Snapshot { talker: Some(slot), ..Snapshot::default() });
             assert_eq!(Snapshot::read(&reader).talker, Some(slot));
+        }
+    }
+
+    #[test]
+    fn who_talks_elsewhere_stays_named_until_another_does() {
+        let (mut words, reader) = StatusWords::new();
+        assert_eq!(reader.elsewhere(), None);
+        let (ana, ben) = ((Arc::from("sip:ana@a"), Ssrc(1)), (Arc::from("sip:ben@a"), Ssrc(1)));
+        for (said, named) in [(Some(&ana), &ana), (None, &ana), (Some(&ben), &ben)] {
+            words.name(said);
+            assert_eq!(reader.elsewhere().as_ref(), Some(named));
         }
     }
 

@@ -11,7 +11,6 @@ mod link;
 mod network;
 mod refusal;
 mod socket;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -26,13 +25,13 @@ use std::{
 
 use bytes::Bytes;
 use relay_core::TrunkId;
+pub use relay_core::trunk::stream::{MESSAGE_OCTETS_MAX, PACKET_OCTETS_MAX};
 use tokio::{runtime, sync::watch};
 
 pub use identity::{ALPN, TrunkConfig, TrunkError, can_be_named};
 pub use line::{BACKFILL_PACKETS_MAX, BACKFILLS_MAX, BackfillSender, CANDIDATES_MAX, FRAMES_MAX, MEDIA_MAX};
 pub use refusal::CAUSES;
 pub use socket::{FAULT_HELD_MAX, Fault};
-pub use stream::{MESSAGE_OCTETS_MAX, PACKET_OCTETS_MAX};
 pub use welcome::HANDSHAKES_MAX;
 
 use crate::{
@@ -42,6 +41,7 @@ use crate::{
 use identity::Identity;
 use line::{Kind, Line};
 use network::{Partner, Shared, open, run};
+pub(crate) use refusal::Reports;
 
 /// Partners of one system (`trunk.partners`).
 pub const PARTNERS_MAX: usize = 256;

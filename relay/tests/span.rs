@@ -161,7 +161,9 @@ async fn a_call_is_one_call_in_two_systems() {
     ana.talk(&home, 20..40);
     ben.hears(ana.ssrc, 20..40);
     eva.hears(ana.ssrc, 20..40);
-    assert_eq!(away.describe().await.unwrap().floor.talker.as_deref(), Some("sip:ana@a.example"));
+    let (asked, row) = (away.describe().await.unwrap().floor, away.status().floor);
+    assert_eq!((asked.talker.as_deref(), asked.audio_ssrc), (Some("sip:ana@a.example"), Some(ana.ssrc)));
+    assert_eq!((&row.talker, row.audio_ssrc), (&asked.talker, asked.audio_ssrc), "the row names who talks at home");
     // eva asks the home through her own system, and is heard in both.
     home.floor(ana.slot, ana.entry, FloorAction::Release).await.unwrap();
     assert_eq!(eva.request(&away).await, FloorResult::Granted);
@@ -169,6 +171,9 @@ async fn a_call_is_one_call_in_two_systems() {
     ana.hears(eva.ssrc, 0..20);
     ben.hears(eva.ssrc, 0..20);
     assert_eq!(home.describe().await.unwrap().floor.talker.as_deref(), Some("sip:eva@b.example"));
+    for call in [&home, &away] {
+        assert_eq!(call.status().floor.talker.as_deref(), Some("sip:eva@b.example"));
+    }
     away.close().await.unwrap();
     a.relay.stop();
     b.relay.stop();

@@ -19,10 +19,12 @@ mod gates;
 mod groups;
 mod homed;
 mod identity;
+mod implicit;
 mod input;
 mod item;
 mod legs;
 mod letters;
+mod limits;
 mod moving;
 mod new;
 mod old;
@@ -48,8 +50,9 @@ pub use affiliations::GROUPS_MAX;
 pub use answer::{Answer, Item, MigrationAnswer, Phase, PhaseResult, Ticket};
 pub use ask::{Ask, LegRequest, Mode, Scope, Service, Wanted};
 pub use authorizations::{AUTHORIZATIONS_MAX, KEPT_MS, TICKET_MS, TICKET_REMEMBERED_MS};
-pub use homed::PARTNER_AFFILIATIONS_MAX;
+pub use homed::{DOCUMENT_OCTETS_MAX, PARTNER_AFFILIATIONS_MAX};
 pub use input::Input;
+pub use item::{RETRY_MS, RETRY_MS_MAX};
 pub use letters::{ANSWER_MS_MAX, OWED_MAX};
 pub use new::{GATE_MS_MAX, MIGRATIONS_MAX, SHOWN_MS};
 pub use old::COMMIT_MS_MAX;
@@ -66,6 +69,7 @@ use self::{
     groups::GroupEntry,
     homed::HomedKey,
     letters::Sent,
+    limits::Limits,
     new::Migration,
     old::Origin,
     outbox::Outbox,
@@ -82,6 +86,7 @@ const ENDED_MAX: usize = 100_000;
 #[derive(Debug)]
 pub struct System<E> {
     name: String,
+    limits: Limits,
     now: Time,
     /// It was restored, and the clock is not known yet.
     cold: bool,
@@ -142,6 +147,7 @@ impl<E: Clone> System<E> {
     pub fn new(system: &str) -> System<E> {
         System {
             name: system.into(),
+            limits: Limits::default(),
             now: Time::ZERO,
             cold: false,
             users: BTreeMap::new(),
@@ -191,6 +197,7 @@ impl<E: Clone> System<E> {
             Input::Left { number, resume } => self.left(number, &resume),
             Input::Came { user, client, group, entered } => self.came(&ClientKey { user, client }, &group, entered),
             Input::Gone { user, client, group } => self.gone(&ClientKey { user, client }, &group),
+            Input::Expelled { user, client, group, word } => self.expelled(&ClientKey { user, client }, &group, &word),
             Input::Timer => {}
         }
         self.outbox.close();
@@ -206,6 +213,7 @@ impl<E: Clone> System<E> {
         while let Some(alarm) = self.alarms.pop(self.now) {
             match alarm {
                 Alarm::Affiliation(id) => self.affiliation_expired(&id),
+                Alarm::Entry(id, group) => self.try_again(&id, &group),
                 Alarm::Tickets(key) => self.forget_tickets(&key),
                 Alarm::Kept(key) => self.forget_kept(&key),
                 Alarm::Commit(key) => self.commit_late(&key),

@@ -14,7 +14,7 @@ pub struct User {
 /// An MC service user profile. Several may be meant for migration, each for other partners (TS 23.280 §10.1.4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Its number, unique within the user.
+    /// Its number, from 1, unique within the user.
     pub index: u32,
     /// MC system ids of the partners in which it is good.
     pub partners: Vec<String>,

@@ -98,7 +98,7 @@ fn a_part_of_a_line_does_not_swallow_the_next_one() {
 fn the_queue_has_room_for_its_limit_and_nobody_ever_waits() {
     let disk = Slow::default();
     disk.0.0.lock().unwrap().held = true;
-    let trail = Audit::start(disk.clone()).unwrap();
+    let trail = Audit::start(disk.clone(), Arc::default()).unwrap();
     trail.append(&refused_ticket("first"), at(0));
     let mut gate = disk.0.0.lock().unwrap();
     while !gate.asked {
@@ -120,7 +120,7 @@ fn the_queue_has_room_for_its_limit_and_nobody_ever_waits() {
 #[test]
 fn a_line_that_the_disk_refuses_is_counted_and_the_next_one_is_tried() {
     let disk = Slow::default();
-    let trail = Audit::start(disk.clone()).unwrap();
+    let trail = Audit::start(disk.clone(), Arc::default()).unwrap();
     for detail in ["full", "fits", "full", "fits"] {
         trail.append(&refused_ticket(detail), at(0));
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Answer, Shared,
-    admission::{Admitted, admit},
+    admission::{Admitted, admit, concluded},
     answer,
     body::{Body, Ids, Page},
     not_yet,
@@ -21,11 +21,15 @@ pub(super) async fn start(
 ) -> Answer<(StatusCode, Json<Value>)> {
     check_type(body.kind())?;
     let entry = body.check(&face)?;
-    let Admitted { entry, standing, opening } = admit(&face, &group, entry).await?;
-    if !face.registry.call_of_group(&group).is_some_and(|call| call.has(&entry)) {
-        face.takes_work()?;
-    }
-    let (seat, started) = face.registry.start(&group, opening, entry, standing).await?;
+    let admitted = admit(&face, &group, entry).await?;
+    let failure = admitted.failure(&group);
+    let Admitted { entry, standing, opening, .. } = admitted;
+    let is_there = face.registry.call_of_group(&group).is_some_and(|call| call.has(&entry));
+    let entered = match if is_there { Ok(()) } else { face.takes_work() } {
+        Ok(()) => face.registry.start(&group, opening, entry, standing).await,
+        Err(refused) => Err(refused),
+    };
+    let (seat, started) = concluded(&face, failure, entered).await?;
     // In this order: whoever is in the call is not entered once more by its beginning.
     face.mobility.came(&seat);
     if started {

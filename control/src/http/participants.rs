@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     Answer, Face, Shared,
-    admission::{Admitted, admit},
+    admission::{Admitted, admit, concluded},
     answer,
     body::{Body, Ids, Page},
     not_yet,
@@ -95,11 +95,14 @@ pub(super) async fn enter(
         return Err(Refused::new(Cause::UnknownField, "type", "type belongs to the start of a call").into());
     }
     let entry = body.check(&face)?;
-    let Admitted { entry, standing, .. } = admit(&face, &call.group, entry).await?;
-    if !call.has(&entry) {
-        face.takes_work()?;
-    }
-    let seat = face.registry.enter(&call, entry, standing).await?;
+    let admitted = admit(&face, &call.group, entry).await?;
+    let failure = admitted.failure(&call.group);
+    let Admitted { entry, standing, .. } = admitted;
+    let entered = match if call.has(&entry) { Ok(()) } else { face.takes_work() } {
+        Ok(()) => face.registry.enter(&call, entry, standing).await,
+        Err(refused) => Err(refused),
+    };
+    let seat = concluded(&face, failure, entered).await?;
     face.mobility.came(&seat);
     let status = if seat.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(answer::entered(&face.registry.relay, &seat))))

@@ -10,6 +10,7 @@ use axum::{
 };
 use control_core::{group, system};
 use relay::metrics::Metric;
+use relay_core::trunk::frame;
 use serde_json::{Value, json};
 
 use super::{Face, Shared, body, participants, wanted};
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
-const LIMITS: [(&str, u64); 21] = [
+pub(crate) const LIMITS: [(&str, u64); 23] = [
     ("groups", GROUPS_MAX as u64),
     ("members", group::MEMBERS_MAX as u64),
     ("participants", group::PARTICIPANTS_MAX as u64),
@@ -42,12 +43,17 @@ const LIMITS: [(&str, u64); 21] = [
     ("migrations", system::MIGRATIONS_MAX as u64),
     ("partner.affiliations", system::PARTNER_AFFILIATIONS_MAX as u64),
     ("partner.letters", system::OWED_MAX as u64),
+    ("partner.letter_octets", frame::SIZE_MAX as u64),
+    ("partner.document_octets", system::DOCUMENT_OCTETS_MAX as u64),
 ];
 
 /// Limits of what is stored, with the counters of their own.
-const KEPT: [(&str, usize, &str); 2] = [
+const KEPT: [(&str, usize, &str); 5] = [
     ("store.writes", store::WRITES_MAX, "carryover_store_writes_refused_total"),
     ("audit.lines", audit::LINES_MAX, "carryover_audit_lines_lost_total"),
+    ("audit.refusals_per_min", audit::REFUSALS_PER_MIN, "carryover_audit_refusals_held_back_total"),
+    ("audit.file_bytes", audit::FILE_BYTES_MAX, "carryover_audit_files_begun_total"),
+    ("audit.files", audit::FILES_MAX, "carryover_audit_files_removed_total"),
 ];
 
 pub(super) async fn healthz() -> Json<Value> {
@@ -119,15 +125,30 @@ impl Face {
             "Lines for which audit.lines was full, or that the disk refused.",
             lost,
         ));
+        all.push(single(
+            "audit_refusals_held_back_total",
+            "Refusals that are not in the trail because audit.refusals_per_min were.",
+            self.keeping.held_back(),
+        ));
+        all.push(single(
+            "audit_files_begun_total",
+            "Audit files begun because audit.file_bytes was reached.",
+            audit.begun,
+        ));
+        all.push(single(
+            "audit_files_removed_total",
+            "Audit files removed because audit.files were there.",
+            audit.removed,
+        ));
         for (at, class) in ["2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
             let value = counters.answers[at].load(Ordering::Relaxed) as f64;
             let labels = vec![("status", class.to_owned())];
             all.push(Metric { name: "http_answers_total", help: "HTTP answers by status class.", labels, value });
         }
-        let mut refused: BTreeMap<String, u64> = LIMITS.iter().map(|(name, _)| ((*name).to_owned(), 0)).collect();
-        refused.extend(counters.refused.iter().map(|row| (row.key().clone(), *row.value())));
+        let mut refused: BTreeMap<&str, u64> = LIMITS.iter().map(|(name, _)| (*name, 0)).collect();
+        refused.extend(counters.refused.iter().map(|row| (*row.key(), *row.value())));
         for (limit, value) in refused {
-            let labels = vec![("limit", limit)];
+            let labels = vec![("limit", limit.to_owned())];
             let help = "Requests refused because a limit is reached, by limit.";
             all.push(Metric { name: "refused_total", help, labels, value: value as f64 });
         }

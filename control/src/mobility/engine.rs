@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{Flags, Outside, Said, entering, waiting::Changes};
-use crate::registry::Registry;
+use crate::{registry::Registry, turns::Turns};
 
 /// Enters and leaves that are carried out at once. The others wait for their turn; a call of thousands starts in steps.
 const AT_ONCE: usize = 64;
@@ -39,13 +39,6 @@ pub(super) enum Message {
 /// Whose enters and leaves take turns: user, client, group.
 pub(super) type Client = (String, String, String);
 
-/// Enters and leaves of one client that are not carried out yet.
-#[derive(Default)]
-struct Turns {
-    waiting: usize,
-    last: Option<oneshot::Receiver<()>>,
-}
-
 pub(super) struct Engine {
     machine: System<Value>,
     registry: Arc<Registry>,
@@ -57,7 +50,7 @@ pub(super) struct Engine {
     /// Asks without an answer, by token.
     asks: HashMap<u64, (oneshot::Sender<Said>, OwnedSemaphorePermit)>,
     token: u64,
-    turns: HashMap<Client, Turns>,
+    turns: Turns<Client>,
     places: Arc<Semaphore>,
     failure: Option<Refused>,
 }
@@ -82,7 +75,7 @@ impl Engine {
             flags,
             asks: HashMap::new(),
             token: 0,
-            turns: HashMap::new(),
+            turns: Turns::default(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             failure: None,
         }
@@ -115,6 +108,7 @@ impl Engine {
                 self.handle(Input::Letter { from, letter: *letter });
                 drop(permit);
             }
+            Message::Input(input @ Input::Expelled { .. }) => self.hear_after_entering(input),
             Message::Input(input) => {
                 let came = match &input {
                     Input::Came { user, client, group, .. } => Some((user.clone(), client.clone(), group.clone())),
@@ -131,12 +125,6 @@ impl Engine {
                 _ = done.send(());
             }
             Message::Did(client, input) => {
-                if let Some(turns) = self.turns.get_mut(&client) {
-                    turns.waiting -= 1;
-                    if turns.waiting == 0 {
-                        self.turns.remove(&client);
-                    }
-                }
                 let entered = matches!(input, Input::Entered { result: Ok(_), .. });
                 self.handle(input);
                 if entered {
@@ -152,6 +140,14 @@ impl Engine {
         let call = self.registry.call_of_group(&group);
         if call.is_none_or(|call| call.of_client(&user, &client).is_none()) {
             self.handle(Input::Gone { user, client, group });
+        }
+    }
+
+    /// The home may have answered before the machine heard that the client is in: first things first.
+    fn hear_after_entering(&mut self, input: Input<Value>) {
+        if let Input::Expelled { user, client, group, .. } = &input {
+            let turn = (user.clone(), client.clone(), group.clone());
+            self.in_turn(turn, std::future::ready(input.clone()), input);
         }
     }
 
@@ -192,6 +188,7 @@ impl Engine {
                 Output::Letter { to, letter } => self.outside.partners.send(&to, letter),
                 Output::Partner { system, partner } => self.outside.partners.put(&system, partner),
                 Output::Audit(audit) => self.outside.trail.append(&audit, SystemTime::now()),
+                Output::Full { limit } => self.registry.counters.refuse(limit),
                 Output::Changed { id } => self.changes.changed(&id),
                 Output::Store { number, records } => {
                     self.flags.in_use.store(true, Ordering::Release);
@@ -236,21 +233,12 @@ impl Engine {
         work: impl Future<Output = Input<Value>> + Send + 'static,
         failed: Input<Value>,
     ) {
-        let (done, after) = oneshot::channel::<()>();
-        let turns = self.turns.entry(client.clone()).or_default();
-        turns.waiting += 1;
-        let before = turns.last.replace(after);
         let (back, places) = (self.back.clone(), Arc::clone(&self.places));
-        tokio::spawn(async move {
-            if let Some(before) = before {
-                // It ends when the one before drops its end.
-                _ = before.await;
-            }
+        self.turns.take(client.clone(), async move {
             let place = places.acquire().await;
             let said = tokio::spawn(work).await.unwrap_or(failed);
             drop(place);
             _ = back.send(Message::Did(client, said));
-            drop(done);
         });
     }
 }

@@ -104,12 +104,13 @@ async fn asks_and_letters_have_a_limit() {
     drop((all_but_one, last));
     assert!(mobility.ask(put("sip:ana@a")).await.is_ok());
 
-    let letter = || mobility.letter("b.example", wire::Letter::default());
+    let letter = |from| mobility.letter(from, wire::Letter::default());
     let most = u32::try_from(LETTERS_MAX).unwrap();
-    let all_but_one = Arc::clone(&mobility.letters).acquire_many_owned(most - 1).await.unwrap();
-    assert!(letter().is_ok());
-    let last = Arc::clone(&mobility.letters).acquire_owned().await.unwrap();
-    assert_eq!(letter().unwrap_err().subject, "mobility.letters");
+    let all_but_one = mobility.places_of("b.example").acquire_many_owned(most - 1).await.unwrap();
+    assert!(letter("b.example").is_ok());
+    let last = mobility.places_of("b.example").acquire_owned().await.unwrap();
+    assert_eq!(letter("b.example").unwrap_err().subject, "mobility.letters");
+    assert!(letter("c.example").is_ok(), "another partner has places of its own");
     drop((all_but_one, last));
 }
 

@@ -255,12 +255,13 @@ impl Registry {
         }
     }
 
-    /// A leg was silent for longer than it lives: its participant leaves, unless it has another leg by now.
-    pub(crate) async fn expire(&self, call: &CallRecord, slot: Slot, entry: u64) {
-        let Some(record) = call.lock().by_slot.get(&slot).cloned() else { return };
-        if self.take_out(call, &record, Some(entry), Departure::Asked).await.is_ok() {
-            tracing::debug!(call = call.id, participant = record.id, "participant left, its leg was silent");
-        }
+    /// A leg was silent for longer than it lives, or the home puts it out: its participant, which is the answer, leaves, unless
+    /// it has another leg by now.
+    pub(crate) async fn expire(&self, call: &CallRecord, slot: Slot, entry: u64) -> Option<Arc<ParticipantRecord>> {
+        let record = call.at_slot(slot)?;
+        self.take_out(call, &record, Some(entry), Departure::Asked).await.ok()?;
+        tracing::debug!(call = call.id, participant = record.id, "participant left, nobody asked for it");
+        Some(record)
     }
 
     /// A client takes part no longer, or was not entered; its addresses are free.

@@ -76,3 +76,13 @@ async fn the_node_keeps_so_many_groups_and_one_that_goes_makes_room() {
     registry.delete_group("sip:2@a").unwrap();
     registry.put_group("sip:more@a", group()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_limit_that_a_partner_names_is_no_label_of_a_counter() {
+    let (registry, _call) = stage().await;
+    let limits = ["groups", "partners.migrated_users", "mobility.letters", "b's own \"} 1", "trunk.b-1", "", "groups"];
+    limits.iter().for_each(|limit| registry.counters.refuse(limit));
+    let mut counted: Vec<_> = registry.counters.refused.iter().map(|row| (*row.key(), *row.value())).collect();
+    counted.sort_unstable();
+    assert_eq!(counted, [("groups", 2), ("mobility.letters", 1), ("other", 3), ("partners.migrated_users", 1)]);
+}

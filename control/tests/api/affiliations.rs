@@ -181,7 +181,13 @@ fn an_end_takes_the_client_out_and_scope_says_whose() {
     assert_eq!(stage.get(&path(&tablet)).status, 200, "the other client stays");
     let radio = affiliate(&stage, "sip:ben@a", &ben, &[FIRE]);
     assert_eq!(participants(&stage), 3);
-    assert_eq!(stage.delete(&format!("{}?scope=user", path(&radio))).status, 200);
+    assert_eq!(stage.put("/v1/groups/sip%3A1%40a", json!({"model": "chat", "open": true})).status, 200);
+    let more = json!({"user": "sip:ben@a", "client": "tablet", "groups": [{"group": "sip:1@a"}], "leg": leo.leg()});
+    assert_eq!(item(&stage.post("/v1/affiliations", more), 1)["status"], "affiliated");
+    let ended = stage.delete(&format!("{}?scope=user", path(&radio)));
+    assert_eq!(ended.status, 200);
+    let groups: Vec<&Value> = (0..2).map(|at| &item(&ended, at)["group"]).collect();
+    assert_eq!((groups, ended.body["items"].as_array().unwrap().len()), (vec![&json!(FIRE), &json!("sip:1@a")], 2));
     assert_eq!(participants(&stage), 1, "every client of Ben, and nobody else");
     stage.get(&path(&tablet)).is_problem(404, "no-such-affiliation");
     stage.delete(&format!("{}?scope=all", path(&tablet))).is_problem(400, "malformed-request");
@@ -345,4 +351,31 @@ fn a_draining_node_affiliates_nobody() {
     stage.post("/v1/affiliations", body).is_problem(503, "draining");
     stage.post("/v1/authorizations", json!({"user": "sip:ana@a", "client": "2"})).is_problem(503, "draining");
     assert_eq!(stage.delete(&path(&affiliated)).status, 200);
+}
+
+/// TS 24.379 §9.2.2.2.14: an entry that fails undoes the affiliation that it caused; N2 shows it.
+#[test]
+fn an_entry_that_fails_leaves_no_affiliation_behind() {
+    let stage = stage();
+    let chat = |number: u32| format!("/v1/groups/sip%3A{number}%40a");
+    for number in 0..2 {
+        assert_eq!(stage.put(&chat(number), json!({"model": "chat", "open": true})).status, 200);
+    }
+    authorise(&stage, "sip:ana@a", "radio", 1);
+    let (ana, leo) = (Client::new(), Client::new());
+    let body = |user: &str, client: &Client| json!({"user": user, "client": "radio", "leg": client.leg()});
+    let started = stage.post(&format!("{}/calls", chat(0)), body("sip:leo@a", &leo));
+    assert_eq!(started.status, 201, "{started:?}");
+    // By both ways into the call: the address is Leo's.
+    stage.post(&format!("{}/calls", chat(0)), body("sip:ana@a", &leo)).is_problem(409, "leg-in-use");
+    stage.post(&format!("{}/participants", started.call()), body("sip:ana@a", &leo)).is_problem(409, "leg-in-use");
+    let other = affiliate(&stage, "sip:ana@a", &ana, &["sip:1@a"]);
+    assert_eq!(item(&other, 0)["status"], "affiliated", "nothing else counts: {other:?}");
+    assert_eq!(other.body["items"].as_array().unwrap().len(), 1);
+    // Whoever does come in stays affiliated, also when a later request fails.
+    assert_eq!(stage.delete(&path(&other)).status, 200);
+    assert_eq!(stage.post(&format!("{}/calls", chat(0)), body("sip:ana@a", &ana)).status, 200);
+    stage.post(&format!("{}/calls", chat(0)), body("sip:ana@a", &leo)).is_problem(409, "leg-in-use");
+    let other = affiliate(&stage, "sip:ana@a", &ana, &["sip:1@a"]);
+    assert_eq!(item(&other, 1)["code"], "n2-exceeded", "{other:?}");
 }

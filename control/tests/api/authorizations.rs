@@ -67,6 +67,7 @@ fn a_wrong_authorization_is_refused_by_the_name_of_its_field() {
         (json!({"user": "", "client": "radio"}), "invalid-field", "user"),
         (json!({"user": "sip:ana@a.example", "client": "a b"}), "invalid-field", "client"),
         (json!({"user": "sip:ana@a.example", "client": "radio", "profile": "one"}), "invalid-field", "profile"),
+        (json!({"user": "sip:ana@a.example", "client": "radio", "profile": 0}), "invalid-field", "profile"),
         (json!({"user": "sip:ana@a.example", "client": "radio", "index": 1}), "unknown-field", "index"),
     ] {
         let answer = stage.post("/v1/authorizations", body);

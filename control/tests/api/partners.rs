@@ -27,6 +27,22 @@ fn a_partner_is_stored_shown_and_forgotten() {
     stage.get(B).is_problem(404, "no-such-partner");
 }
 
+/// As many as there can be trunks: none is stored that never gets one.
+#[test]
+fn the_257th_partner_is_refused_by_the_name_of_the_limit() {
+    let stage = Stage::new();
+    let put = |number: u32| stage.put(&format!("/v1/partners/p{number}.example"), json!({}));
+    (0..256).for_each(|number| assert_eq!(put(number).status, 200, "{number}"));
+    let full = put(256);
+    full.is_problem(429, "limit-reached");
+    assert_eq!(full.text("subject"), "partners");
+    let metrics = stage.get("/metrics").body;
+    assert!(metrics.as_str().unwrap().contains("carryover_refused_total{limit=\"partners\"} 1\n"), "it is counted");
+    assert_eq!(put(0).status, 200, "one that is there is no new one");
+    assert_eq!(stage.delete("/v1/partners/p7.example").status, 204);
+    assert_eq!(put(256).status, 200, "one that goes makes room");
+}
+
 #[test]
 fn a_wrong_partner_is_refused_by_the_name_of_its_field() {
     let stage = Stage::new();
@@ -83,6 +99,7 @@ fn a_wrong_migration_is_refused_by_the_name_of_its_field() {
     post("from", json!("B")).is_problem(422, "invalid-field");
     post("ticket", json!("")).is_problem(422, "invalid-field");
     post("profile", json!(-1)).is_problem(422, "invalid-field");
+    post("profile", json!(0)).is_problem(422, "invalid-field");
     post("user", json!(null)).is_problem(422, "invalid-field");
     post("expires_s", json!(1)).is_problem(422, "unknown-field");
     post("groups", json!([{"grp": "x"}])).is_problem(422, "unknown-field");

@@ -42,6 +42,7 @@ fn a_wrong_user_document_is_refused_by_the_name_of_its_field() {
         (json!({"profiles": [{"indx": 1}]}), "unknown-field", "profiles[0].indx"),
         (json!({"profiles": [{}]}), "missing-field", "profiles[0].index"),
         (json!({"profiles": [{"index": "one"}]}), "invalid-field", "profiles[0].index"),
+        (json!({"profiles": [{"index": 1}, {"index": 0}]}), "invalid-field", "profiles[1].index"),
         (json!({"profiles": [{"index": 1}, {"index": 1}]}), "invalid-field", "profiles[1].index"),
         (json!({"profiles": [{"index": 1, "partners": ["B.example"]}]}), "invalid-field", "profiles[0].partners"),
         (json!({"profiles": [{"index": 1, "groups": ["a b"]}]}), "invalid-field", "profiles[0].groups"),
@@ -61,7 +62,7 @@ fn a_wrong_user_document_is_refused_by_the_name_of_its_field() {
 #[test]
 fn profiles_their_partners_and_their_groups_have_a_limit() {
     let stage = Stage::new();
-    let profiles = |number: u32| json!((0..number).map(|index| json!({"index": index})).collect::<Vec<_>>());
+    let profiles = |number: u32| json!((1..=number).map(|index| json!({"index": index})).collect::<Vec<_>>());
     let names = |number: u32| json!((0..number).map(|index| format!("{index}.example")).collect::<Vec<_>>());
     let put = |profiles: Value| stage.put(ANA, json!({"profiles": profiles}));
     for (most, limit, body) in [

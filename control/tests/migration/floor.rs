@@ -30,6 +30,11 @@ fn mig_30_the_home_arbitrates_for_who_moved() {
         let by_mia = Word::Taken { talker: Some(MIA.into()), ssrc: Some(in_b.ssrc) };
         listening.told(|word| *word == by_mia);
     }
+    // Who asks either system who talks is told the same, whether about one call or about all.
+    for host in [&stage.a, &stage.b] {
+        let listed = &host.get("/v1/calls").expect(200)["items"][0];
+        assert_eq!((&listed["floor"]["talker"], &listed["floor"]["audio_ssrc"]), (&json!(MIA), &json!(in_b.ssrc)));
+    }
     let said = mia.say(&in_b, 0..20);
     assert_eq!((tom.hear(20), ana.hear(20), bea.hear(20)), (said.clone(), said.clone(), said));
     assert!(mia.is_silent(), "nobody hears itself");
@@ -44,6 +49,8 @@ fn mig_30_the_home_arbitrates_for_who_moved() {
     for listening in [&mia, &ana, &bea] {
         listening.told(|word| *word == Word::Taken { talker: Some(TOM.into()), ssrc: Some(seat.ssrc) });
     }
+    let listed = &stage.b.get("/v1/calls").expect(200)["items"][0];
+    assert_eq!(listed["floor"]["talker"], TOM, "he talks in the other system: {listed}");
     let said = tom.say(&seat, 0..20);
     assert_eq!((mia.hear(20), ana.hear(20), bea.hear(20)), (said.clone(), said.clone(), said));
     // What is said without the floor goes nowhere.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
@@ -16,29 +17,43 @@ use super::host::{ask, segment, try_ask};
 
 const ROUNDS: usize = 6;
 const GROUP: &str = "sip:fire@a.example";
+/// Partners that a writer stores in a round: all of them are fewer than a system may have.
+const PARTNERS: u32 = 10;
 
 /// The node as its operator starts it.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    http: SocketAddr,
+    pub(crate) http: SocketAddr,
+    /// Where partners reach it, if it was started with a trunk.
+    pub(crate) trunk: Option<SocketAddr>,
 }
 
 impl Process {
     fn start(data: &Path) -> Process {
+        Process::start_with(data, &["--system".as_ref(), "a.example".as_ref()])
+    }
+
+    /// The same as another system, with a trunk.
+    pub(crate) fn start_with(data: &Path, more: &[&OsStr]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_control"))
-            .args(["serve", "--open", "--system", "a.example", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0"])
+            .args(["serve", "--open", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0"])
             .args(["--workers", "1", "--data"])
             .arg(data)
+            .args(more)
             .env_remove("RUST_LOG")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains("serving HTTP on http://")).expect("it serves");
-        let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap();
+        let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
+        let trunk = more.contains(&OsStr::new("--trunk")).then(|| {
+            let line = lines.find(|line| line.contains("trunk on ")).expect("it has a trunk");
+            line.split("trunk on ").nth(1).unwrap().trim().parse().unwrap()
+        });
         // Its log is read to the end, so that it never waits for us.
         std::thread::spawn(move || lines.for_each(drop));
-        Process { child, http: address.parse().unwrap() }
+        Process { child, http: address.parse().unwrap(), trunk }
     }
 }
 
@@ -71,9 +86,14 @@ fn said(to: SocketAddr, method: &str, path: &str, body: &Value) -> Option<Value>
     Some(answer.body)
 }
 
-/// A user, a group, a client that is authorised and affiliated; each answer is told at once.
-fn write_one(to: SocketAddr, name: &str, tell: &mpsc::Sender<News>) -> Option<()> {
+/// A partner, a user, a group, a client that is authorised and affiliated; each answer is told at once.
+fn write_one(to: SocketAddr, name: &str, partner: bool, tell: &mpsc::Sender<News>) -> Option<()> {
     let (user, group) = (format!("sip:u{name}@a.example"), format!("sip:g{name}@a.example"));
+    if partner {
+        let path = format!("/v1/partners/p{name}.example");
+        let stored = said(to, "PUT", &path, &json!({"limits": {"participants": 7}}))?;
+        tell.send(News::Shown(path, stored)).ok()?;
+    }
     let path = format!("/v1/users/{}", segment(&user));
     let profile = json!({"index": 1, "groups": [GROUP, group]});
     let stored = said(to, "PUT", &path, &json!({"profiles": [profile]}))?;
@@ -127,7 +147,9 @@ fn kill_nine_loses_nothing_that_was_answered() {
             let writers: Vec<_> = (0..2)
                 .map(|writer| {
                     let tell = tell.clone();
-                    let write = move |number: &u32| write_one(http, &format!("{round}-{writer}-{number}"), &tell);
+                    let write = move |number: &u32| {
+                        write_one(http, &format!("{round}-{writer}-{number}"), *number < PARTNERS, &tell)
+                    };
                     scope.spawn(move || (0..).take_while(|number| write(number).is_some()).count())
                 })
                 .collect();

@@ -120,8 +120,21 @@ fn a_system_that_is_no_partner_moves_nobody() {
     body["from"] = json!(A);
     body["mode"] = json!("prepared");
     scene.stage.b.post("/v1/migrations", &body).is_problem(422, "not-yet");
+    scene.stage.b.audited("migration-refused", Some("no-such-partner"));
     scene.everybody_hears("nothing happened");
     assert_eq!(scene.stage.b.get(&format!("/v1/migrations/{}", segment("none"))).status, 404);
+}
+
+#[test]
+fn a_partner_beyond_its_quota_of_users_moves_nobody_more() {
+    let mut scene = Scene::new();
+    let partner = json!({"address": scene.stage.a.trunk.to_string(), "limits": {"migrated_users": 0}});
+    scene.stage.b.put("/v1/partners/a.example", &partner).expect(200);
+    let answer = scene.stage.b.post("/v1/migrations", &scene.body());
+    answer.is_problem(429, "limit-reached");
+    assert_eq!(answer.body["subject"], "partners.migrated_users");
+    scene.stage.b.audited("migration-refused", Some("limit-reached"));
+    scene.everybody_hears("nothing happened");
 }
 
 #[test]
@@ -132,6 +145,7 @@ fn of_two_migrations_at_once_one_is_refused_and_the_other_arrives() {
     let body = scene.body();
     let first = scene.stage.b.post("/v1/migrations", &body).expect(202);
     scene.stage.b.post("/v1/migrations", &body).is_problem(409, "migration-under-way");
+    scene.stage.b.audited("migration-refused", Some("migration-under-way"));
     let moved = scene.stage.b.watch(first["migration"].as_str().unwrap(), is_over);
     assert_eq!(moved["phase"], "P9", "{moved}");
     scene.stage.a.fault(B, relay::trunk::Fault::Heal);

@@ -192,7 +192,8 @@ impl Field {
         json!({"model": model(group), "home": self.names[group.home.index()]})
     }
 
-    async fn put_user(&self, system: System, user: &str) -> Result<(), Failure> {
+    /// Stores what the rules know of a user.
+    pub async fn put_user(&self, system: System, user: &str) -> Result<(), Failure> {
         let groups: Vec<&str> = self.groups.iter().map(|group| group.id.as_str()).collect();
         let partner = &self.names[system.partner().index()];
         let profile = json!({"index": PROFILE, "partners": [partner], "groups": groups, "n2": 8});

@@ -123,7 +123,7 @@ pub enum Promise {
     SeenEntering,
     /// A user that has moved gets the floor, and says what it wants to say.
     Granted,
-    /// The late-entry part is at most so many times as long as a question that costs one round trip and one commit.
+    /// The late-entry part is at most so many times as long as a request that costs one trunk round trip and one commit.
     AtOnce,
 }
 

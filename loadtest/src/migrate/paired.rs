@@ -1,4 +1,8 @@
-//! The late-entry part beside the question that it is held against, in turns, while users move: both see the same machine.
+//! The late-entry part beside what it is held against, in turns, while users move: all see the same machine.
+//!
+//! No question of the API costs one trunk round trip and one commit: an affiliation to a partner's group waits for three commits, one
+//! after the other (B's wish before its letter leaves, A's answer before it is written, B's result before it is told). What one commit
+//! costs is measured beside it, and two of them are taken off.
 
 use std::time::Duration;
 
@@ -8,6 +12,7 @@ use tokio::{net::UdpSocket, sync::watch, time::timeout};
 use super::{
     field::{EXPIRES_S, Field, Group, PROFILE, refused, word},
     plan::System,
+    report::Spread,
     user::CLIENT,
 };
 use crate::{
@@ -26,8 +31,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Pairs {
     /// From the affiliation sent to the first media, of a group that A defines and whose call B carries.
     pub late_ms: Vec<f64>,
-    /// A question that B answers after one trunk round trip and one commit: an affiliation, without a leg, to a group that A defines.
-    pub base_ms: Vec<f64>,
+    /// A question that B answers after one trunk round trip and three commits: an affiliation, without a leg, to a group that A defines.
+    pub asked_ms: Vec<f64>,
+    /// A question that B answers after one commit: a user document stored.
+    pub stored_ms: Vec<f64>,
+    /// A question that B answers at once: its health.
+    pub bare_ms: Vec<f64>,
+}
+
+impl Pairs {
+    /// What one request with one trunk round trip and one commit costs, by medians.
+    pub fn base_ms(&self) -> Option<f64> {
+        let p50 = |values: &[f64]| Spread::of(values.iter().copied()).p50;
+        let commit = p50(&self.stored_ms)? - p50(&self.bare_ms)?;
+        Some(p50(&self.asked_ms)? - 2.0 * commit)
+    }
 }
 
 /// Measures pairs until it is told to stop, or has enough, whichever is later.
@@ -42,7 +60,14 @@ pub async fn measure(
     refused("B's user its authorization", api.post("/v1/authorizations", &body).await)?;
     let mut pairs = Pairs::default();
     while pairs.late_ms.len() < PAIRS_MIN || !*stop.borrow() {
-        pairs.base_ms.push(question(field, &api, chat).await?);
+        pairs.asked_ms.push(question(field, &api, chat).await?);
+        let asked = field.now();
+        field.put_user(System::B, &field.asking()).await?;
+        let stored = field.now();
+        refused("to say that it serves", api.greet().await)?;
+        let ms = |from, until: relay_core::Time| until.micros_since(from) as f64 / 1000.0;
+        pairs.stored_ms.push(ms(asked, stored));
+        pairs.bare_ms.push(ms(stored, field.now()));
         pairs.late_ms.push(entry(field, &api, carried).await?);
     }
     Ok(pairs)

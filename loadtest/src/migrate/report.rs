@@ -11,7 +11,7 @@ use super::{
     record::Journey,
 };
 
-/// The late-entry part is at most so many times as long as a question with one trunk round trip and one commit.
+/// The late-entry part is at most so many times as long as a request with one trunk round trip and one commit.
 pub const RATIO_MAX: f64 = 3.0;
 
 /// Fewer samples than this say nothing about a ratio of medians.
@@ -33,11 +33,17 @@ pub struct Report {
     pub phases: Vec<PhaseRow>,
     /// Groups, by where their participants went.
     pub groups: Vec<GroupRow>,
-    /// What a question costs that is answered after one trunk round trip and one commit.
-    pub base_ms: Spread,
-    /// From an affiliation sent to B to the first media, of a group that A defines; measured in turns with that question.
+    /// What a request costs with one trunk round trip and three commits.
+    pub asked_ms: Spread,
+    /// What a request costs with one commit, and what one costs without any.
+    pub stored_ms: Spread,
+    /// The same without any.
+    pub bare_ms: Spread,
+    /// What a request would cost with one trunk round trip and one commit: the first less two commits, by medians.
+    pub base_ms: Option<f64>,
+    /// From an affiliation sent to B to the first media, of a group that A defines; measured in turns with those.
     pub late_ms: Spread,
-    /// Median of the late-entry part ÷ median of that question.
+    /// Median of the late-entry part ÷ `base_ms`.
     pub ratio: Option<f64>,
     /// Every participant, by group.
     pub participants: Vec<Row>,
@@ -116,16 +122,33 @@ impl Report {
         mut others: Vec<Break>,
     ) -> Report {
         let groups = groups(&participants);
-        let base_ms = Spread::of(pairs.base_ms.iter().copied());
-        let late_ms = Spread::of(pairs.late_ms.iter().copied());
-        let ratio = late_ms.p50.zip(base_ms.p50).map(|(late, base)| late / base);
+        let spread = |values: &[f64]| Spread::of(values.iter().copied());
+        let (asked_ms, stored_ms, bare_ms) =
+            (spread(&pairs.asked_ms), spread(&pairs.stored_ms), spread(&pairs.bare_ms));
+        let (base_ms, late_ms) = (pairs.base_ms(), spread(&pairs.late_ms));
+        // A base that is no time at all is kept by nothing.
+        let ratio = late_ms.p50.zip(base_ms).map(|(late, base)| if base > 0.0 { late / base } else { f64::INFINITY });
         if let Some(ratio) = ratio.filter(|ratio| *ratio > RATIO_MAX && late_ms.count >= SAMPLES_MIN) {
             others
                 .push(Break::new(Promise::AtOnce, format!("the ratio is {ratio:.2}, at most {RATIO_MAX} is promised")));
         }
         let broken = others.len() + participants.iter().filter(|row| !row.verdict.is_kept()).count();
         let phases = phases(&journeys);
-        Report { seed, broken, journeys, phases, groups, base_ms, late_ms, ratio, participants, others }
+        Report {
+            seed,
+            broken,
+            journeys,
+            phases,
+            groups,
+            asked_ms,
+            stored_ms,
+            bare_ms,
+            base_ms,
+            late_ms,
+            ratio,
+            participants,
+            others,
+        }
     }
 
     /// The tables, then what was broken, then the sum.
@@ -164,16 +187,19 @@ impl Report {
         let staying = self.participants.iter().filter(|row| !row.moves);
         let staying_lost: usize = staying.map(|row| row.verdict.counts.lost).sum();
         let word = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
-        let (base, late) = (self.base_ms, self.late_ms);
+        let late = self.late_ms;
         format!(
-            "one trunk round trip and one commit, {} times: p50 {} p95 {} max {} ms\n\
+            "requests, {} times each: one trunk round trip and three commits p50 {} p95 {} ms; one commit p50 {} ms; \
+             none p50 {} ms; so one round trip and one commit {} ms\n\
              affiliation sent to first media, {} times: p50 {} p95 {} p99 {} max {} ms; ÷ that: {} (at most {RATIO_MAX})\n\
              seed {}: {} moves, {} rolled back, {} failed; {} packets heard, {} lost, {} twice, {} own, {} changed; \
              who stayed lost {staying_lost}; promises {}\n",
-            base.count,
-            word(base.p50),
-            word(base.p95),
-            word(base.max),
+            self.asked_ms.count,
+            word(self.asked_ms.p50),
+            word(self.asked_ms.p95),
+            word(self.stored_ms.p50),
+            word(self.bare_ms.p50),
+            word(self.base_ms),
             late.count,
             word(late.p50),
             word(late.p95),

@@ -2,7 +2,10 @@
 
 pub mod frame;
 pub mod link;
+mod overstep;
 pub mod range;
+pub mod stream;
 pub mod wire;
 
+pub use overstep::Overstep;
 pub use range::Range;

@@ -1,6 +1,6 @@
 //! A voice: the media of one SSRC in a call, whoever's it is, burst after burst.
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::{
     Ssrc, Time,
@@ -9,6 +9,9 @@ use crate::{
 
 /// How far behind the newest packet a repeated one is still recognised.
 pub const DUPLICATE_WINDOW: u64 = 64;
+
+/// Gaps that a voice remembers, and that one backfill is told to have: more are no gaps but a broken trunk.
+pub const GAPS_MAX: usize = 64;
 
 /// What is known of one SSRC. Its numbers count from its first packet in this call.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Voice {
     pub payload_type: u8,
     /// When that packet came.
     pub arrived: Time,
+    /// What a backfill should have brought and did not, first and last: the newest [`GAPS_MAX`].
+    gaps: Vec<(Sequence, Sequence)>,
     extender: Extender,
     /// Bit n: the packet n before the newest was seen.
     seen: u64,
@@ -65,6 +70,7 @@ impl Voice {
             timestamp: packet.timestamp(),
             payload_type: packet.payload_type().number(),
             arrived: now,
+            gaps: Vec::new(),
             extender,
             seen: 1,
         }
@@ -72,7 +78,22 @@ impl Voice {
 
     /// A voice that another system has heard up to this packet.
     pub fn known(user: Arc<str>, newest: Sequence, timestamp: u32, payload_type: u8, now: Time) -> Voice {
-        Voice { user, newest, timestamp, payload_type, arrived: now, extender: Extender::resume(newest), seen: 0 }
+        let (gaps, extender) = (Vec::new(), Extender::resume(newest));
+        Voice { user, newest, timestamp, payload_type, arrived: now, gaps, extender, seen: 0 }
+    }
+
+    /// Notes what a backfill should have brought and did not, as the home counts.
+    pub fn lack(&mut self, first: u64, last: u64) {
+        let begin = self.extender.extend(Sequence(first).low16());
+        if self.gaps.len() >= GAPS_MAX {
+            self.gaps.remove(0);
+        }
+        self.gaps.push((begin, Sequence(begin.0.saturating_add(last.saturating_sub(first)))));
+    }
+
+    /// The last number of the gap that `number` lies in.
+    pub fn lacks(&self, number: Sequence) -> Option<Sequence> {
+        self.gaps.iter().find(|(first, last)| (*first..=*last).contains(&number)).map(|gap| gap.1)
     }
 
     /// Notes a further packet and answers its extended number, or `None` if the network brought it a second time.
@@ -121,6 +142,17 @@ mod tests {
         });
         let noted = noted.collect();
         (voice.expect("a first packet"), noted)
+    }
+
+    #[test]
+    fn a_voice_remembers_its_newest_gaps() {
+        let (mut voice, _) = check(&[1_000]);
+        let gap = |number: usize| (2 * number as u64, 2 * number as u64);
+        let lacks = |voice: &Voice, number: usize| voice.lacks(Sequence(2 * number as u64)).is_some();
+        (0..GAPS_MAX).for_each(|number| voice.lack(gap(number).0, gap(number).1));
+        assert!(lacks(&voice, 0) && lacks(&voice, GAPS_MAX - 1) && voice.lacks(Sequence(1)).is_none());
+        voice.lack(gap(GAPS_MAX).0, gap(GAPS_MAX).1);
+        assert!(!lacks(&voice, 0) && lacks(&voice, 1) && lacks(&voice, GAPS_MAX));
     }
 
     #[test]

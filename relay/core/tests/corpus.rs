@@ -43,3 +43,8 @@ fn the_trunk_frame_corpus_holds() {
 fn the_trunk_letter_corpus_holds() {
     replay("trunk_letter", bodies::trunk_letter);
 }
+
+#[test]
+fn the_trunk_packets_corpus_holds() {
+    replay("trunk_packets", bodies::trunk_packets);
+}

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use relay_core::{
     Millis, Time, TrunkId,
     call::ROUND_TRIP_MAX,
     trunk::{
-        frame,
+        Overstep, frame,
         link::{Input, Output, Role},
+        stream::take_flow,
         wire::{Frame, Letter, frame::What},
     },
 };
@@ -65,8 +66,12 @@ impl Exchange {
     }
 
     fn letter(self: &Arc<Exchange>, trunk: TrunkId, letter: Letter) {
+        let now = self.clock.now();
         let mut lines = self.lines();
         let Some(line) = lines.get_mut(&trunk) else { return };
+        if !line.link.allows_letter(now) {
+            return self.follow(trunk, line);
+        }
         if line.ready {
             let system = Arc::clone(&line.system);
             return self.tell(Some(trunk), TrunkEvent::Letter { system, letter: Box::new(letter) });
@@ -135,9 +140,13 @@ impl Exchange {
                     self.mail_all(trunk, line, || TrunkMail::RoundTrip(round_trip));
                 }
                 Output::Deliver(frame) => self.deliver(trunk, line, frame),
+                Output::Overstepped { what, cause, detail } => self.report(line, what, cause, detail),
                 Output::Close { cause, detail } => {
                     tracing::warn!("trunk to {} closed, {cause}: {detail}", line.system);
-                    self.tell(None, TrunkEvent::Refused { system: Some(line.system.to_string()), cause, detail });
+                    // A partner dials again, and may do the same again: each is counted, not each is told.
+                    if line.reports.admit((None, cause), Instant::now().into_std()) {
+                        self.tell(None, TrunkEvent::Refused { system: Some(line.system.to_string()), cause, detail });
+                    }
                     if let Some(trunks) = self.trunks() {
                         trunks.close(trunk, cause);
                     }
@@ -147,8 +156,27 @@ impl Exchange {
         }
     }
 
+    /// A partner did in a call what it may not. Runs on the owner's thread.
+    pub(crate) fn overstepped(&self, trunk: TrunkId, what: Overstep, cause: &'static str, detail: String) {
+        let mut lines = self.lines();
+        let Some(line) = lines.get_mut(&trunk) else { return };
+        // Media are counted as what the call drops.
+        if what != Overstep::Media {
+            *line.overstepped.entry(cause).or_default() += 1;
+        }
+        self.report(line, what, cause, detail);
+    }
+
+    /// Tells control, unless the same of the same partner was told within a minute.
+    fn report(&self, line: &mut Line, what: Overstep, cause: &'static str, detail: String) {
+        if line.reports.admit((Some(what), cause), Instant::now().into_std()) {
+            tracing::warn!("{} is refused something, {cause}: {what:?}", line.system);
+            self.tell(None, TrunkEvent::Overstepped { system: Arc::clone(&line.system), what, cause, detail });
+        }
+    }
+
     /// Timers of talkers behind the trunk grow by its round trip only so far.
-    fn watch(&self, line: &mut Line, round_trip: Millis) {
+    pub(super) fn watch(&self, line: &mut Line, round_trip: Millis) {
         let slow = round_trip > ROUND_TRIP_MAX;
         if slow && !line.slow {
             self.counters.slow_trunks.fetch_add(1, Ordering::Relaxed);
@@ -168,7 +196,7 @@ impl Exchange {
             let subscription = Subscription { trunk, system: Arc::clone(&line.system), ask };
             return self.tell(Some(trunk), TrunkEvent::Subscribe(Box::new(subscription)));
         }
-        let Some(flow) = frame.what.as_ref().and_then(flow_of) else { return };
+        let Some(flow) = frame.what.as_ref().and_then(What::flow) else { return };
         self.mail(trunk, flow, TrunkMail::Frame(Box::new(frame)));
     }
 
@@ -189,10 +217,12 @@ impl Exchange {
     fn media_arrived(&self, trunk: TrunkId, mut datagram: Bytes) {
         let length = datagram.len();
         let now = self.clock.now();
-        let flow = read_flow(&mut datagram).filter(|flow| {
+        let flow = take_flow(&mut datagram).filter(|flow| {
             let mut lines = self.lines();
             let Some(line) = lines.get_mut(&trunk) else { return false };
-            line.link.role(*flow).is_some() && line.link.allows_media(length, now)
+            let allowed = line.link.role(*flow).is_some() && line.link.allows_media(length, now);
+            self.follow(trunk, line);
+            allowed
         });
         match flow {
             Some(flow) => self.carry(trunk, flow, |row| Carried::Media { row, from: trunk, packet: datagram }),
@@ -237,34 +267,4 @@ impl Exchange {
             () = self.earlier.notified() => {}
         }
     }
-}
-
-/// Whose call a frame is about, by our number.
-fn flow_of(what: &What) -> Option<u32> {
-    Some(match what {
-        What::Subscribed(subscribed) => subscribed.flow,
-        What::Refused(refused) => refused.flow,
-        What::Unsubscribe(unsubscribe) => unsubscribe.flow,
-        What::Announce(announce) => announce.flow,
-        What::Depart(depart) => depart.flow,
-        What::Expel(expel) => expel.flow,
-        What::Floor(floor) => floor.flow,
-        What::Spacing(spacing) => spacing.flow,
-        What::Ended(ended) => ended.flow,
-        What::Subscribe(_) | What::Hello(_) | What::Heartbeat(_) | What::Goodbye(_) => return None,
-    })
-}
-
-/// Takes the flow, a QUIC varint, off the front of a datagram.
-fn read_flow(datagram: &mut Bytes) -> Option<u32> {
-    let first = *datagram.first()?;
-    let octets = 1usize << (first >> 6);
-    if datagram.len() < octets {
-        return None;
-    }
-    let mut value = u64::from(datagram.get_u8() & 0x3f);
-    for _ in 1..octets {
-        value = value << 8 | u64::from(datagram.get_u8());
-    }
-    u32::try_from(value).ok()
 }

@@ -1,6 +1,6 @@
 //! What happens between trunks and calls, in numbers.
 
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use relay_core::trunk::link;
 
@@ -10,22 +10,6 @@ use crate::{
     metrics::{Limit, Metric},
     trunk::Trunks,
 };
-
-/// A counter of a link, its label, and what it counts.
-type Row = (&'static str, fn(&link::Counters) -> u64);
-
-/// Why something that a partner asked over a link was not done.
-const REFUSED: [Row; 9] = [
-    ("trunk.calls", |counters| counters.calls_refused),
-    ("trunk.participants", |counters| counters.participants_refused),
-    ("trunk.frames_per_s", |counters| counters.flooded),
-    ("trunk.media_per_s", |counters| counters.media_refused),
-    ("forged-reference", |counters| counters.references_forged),
-    ("unknown-flow", |counters| counters.unknown_flow),
-    ("unknown-reference", |counters| counters.unknown_reference),
-    ("subscribed-twice", |counters| counters.subscribed_twice),
-    ("out-of-place", |counters| counters.out_of_place),
-];
 
 impl Exchange {
     pub(crate) fn metrics(&self) -> Vec<Metric> {
@@ -60,6 +44,7 @@ impl Exchange {
             limit("trunk.calls", link.calls, "trunk_refused_total"),
             limit("trunk.participants", link.participants, "trunk_refused_total"),
             limit("trunk.frames_per_s", link.frames_per_s, "trunk_refused_total"),
+            limit("trunk.letters_per_s", link.letters_per_s, "trunk_refused_total"),
             limit("trunk.packets_per_s", link.packets_per_s, "trunk_refused_total"),
             limit("trunk.bytes_per_s", link.bytes_per_s, "trunk_refused_total"),
         ]);
@@ -67,12 +52,17 @@ impl Exchange {
     }
 }
 
-fn refusals(system: &str, line: &Line) -> Vec<Metric> {
-    let row = |(cause, read): &Row| Metric {
+fn refusals(system: &str, line: &Line) -> impl Iterator<Item = Metric> {
+    // What the link does not see, its calls do.
+    let mut causes = BTreeMap::from([("ssrc-out-of-range", 0)]);
+    let of_calls = line.overstepped.iter().map(|(cause, value)| (*cause, *value));
+    for (cause, value) in line.link.counters().refusals().into_iter().chain(of_calls) {
+        *causes.entry(cause).or_default() += value;
+    }
+    causes.into_iter().map(move |(cause, value)| Metric {
         name: "trunk_refused_total",
         help: "What partners asked over their trunk and did not get, by cause.",
-        labels: vec![("system", system.to_owned()), ("cause", (*cause).to_owned())],
-        value: read(line.link.counters()) as f64,
-    };
-    REFUSED.iter().map(row).collect()
+        labels: vec![("system", system.to_owned()), ("cause", cause.to_owned())],
+        value: value as f64,
+    })
 }

@@ -6,6 +6,7 @@ use relay_core::{
     trunk::{
         frame,
         link::Input,
+        stream::write_quic_number,
         wire::{Frame, Letter, Refused, frame::What},
     },
 };
@@ -32,7 +33,7 @@ impl Exchange {
     pub(crate) fn forward(&self, to: TrunkId, flow: u32, packet: &[u8]) {
         if let Some(trunks) = self.trunks() {
             let mut datagram = BytesMut::with_capacity(packet.len() + 4);
-            write_flow(&mut datagram, flow);
+            write_quic_number(flow, &mut datagram);
             datagram.put_slice(packet);
             trunks.media(to, datagram.freeze());
         }
@@ -81,13 +82,4 @@ pub enum LetterError {
     /// Too much waits.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
-}
-
-/// A QUIC varint of at most four octets: numbers of calls are below 2³⁰.
-fn write_flow(out: &mut BytesMut, flow: u32) {
-    match flow {
-        0..=0x3f => out.put_u8(flow as u8),
-        0x40..=0x3fff => out.put_u16(0x4000 | flow as u16),
-        _ => out.put_u32(0x8000_0000 | flow),
-    }
 }

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::BytesMut;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use relay_core::trunk::stream::{Splitter, write_message};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -23,7 +24,6 @@ use super::{
     link::{End, Established, Reader, stand},
     network::Shared,
     refusal::{Refusal, code},
-    stream::{Splitter, write_message},
     welcome::partner_of,
 };
 

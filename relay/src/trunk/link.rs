@@ -8,6 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendDatagramError, SendStream, WriteError};
+use relay_core::trunk::stream::{Malformed, Splitter, write_message, write_quic_number};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -19,7 +20,6 @@ use super::{
     line::{BACKFILLS_MAX, Backfill, FRAMES_MAX, Kind, Line, Link, Outgoing, Piece},
     network::Shared,
     refusal::code,
-    stream::{Malformed, Splitter, write_message, write_quic_number},
     transport::IDLE,
 };
 
@@ -61,7 +61,7 @@ impl Reader {
 
     pub(crate) async fn next(&mut self) -> Result<Bytes, End> {
         loop {
-            if let Some(message) = self.splitter.next().map_err(End::Malformed)? {
+            if let Some(message) = self.splitter.take().map_err(End::Malformed)? {
                 return Ok(message);
             }
             self.read().await?;

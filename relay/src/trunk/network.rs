@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) dialling: ClientConfig,
     pub(crate) incoming: Box<dyn Fn(Arrival) + Send + Sync>,
     pub(crate) counters: Arc<Counters>,
-    reports: Mutex<Reports>,
+    reports: Mutex<Reports<(&'static str, Option<String>)>>,
     pub(crate) partners: RwLock<BTreeMap<TrunkId, Partner>>,
     pub(crate) next: AtomicU32,
 }
@@ -91,7 +91,7 @@ impl Shared {
     pub(crate) fn refuse(&self, system: Option<&str>, partner: Option<&str>, refusal: &Refusal) {
         self.counters.refuse(refusal.cause);
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        if !reports.admit(refusal.cause, partner, Instant::now()) {
+        if !reports.admit((refusal.cause, partner.map(str::to_owned)), Instant::now()) {
             return;
         }
         drop(reports);

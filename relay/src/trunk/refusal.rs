@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     time::{Duration, Instant},
 };
 
@@ -84,16 +85,21 @@ fn of_alert(code: u64, reason: Option<&str>) -> Option<&'static str> {
     })
 }
 
-/// Lets one report per minute, cause and partner through.
-#[derive(Debug, Default)]
-pub(crate) struct Reports {
-    last: HashMap<(&'static str, Option<String>), Instant>,
+/// Lets one report per minute and key through.
+#[derive(Debug)]
+pub(crate) struct Reports<K> {
+    last: HashMap<K, Instant>,
 }
 
-impl Reports {
-    /// `system` is a configured partner's: their number is limited, and so is this table.
-    pub(crate) fn admit(&mut self, cause: &'static str, system: Option<&str>, now: Instant) -> bool {
-        let key = (cause, system.map(str::to_owned));
+impl<K> Default for Reports<K> {
+    fn default() -> Reports<K> {
+        Reports { last: HashMap::new() }
+    }
+}
+
+impl<K: Hash + Eq> Reports<K> {
+    /// Keys are causes, and configured partners: their number is limited, and so is this table.
+    pub(crate) fn admit(&mut self, key: K, now: Instant) -> bool {
         if self.last.get(&key).is_some_and(|last| now.saturating_duration_since(*last) < REPORTS_EVERY) {
             return false;
         }
@@ -111,11 +117,11 @@ mod tests {
     fn a_cause_is_reported_once_per_minute_and_partner() {
         let mut reports = Reports::default();
         let start = Instant::now();
-        assert!(reports.admit("expired", None, start));
-        assert!(!reports.admit("expired", None, start + REPORTS_EVERY - Duration::from_nanos(1)));
-        assert!(reports.admit("wrong-ca", None, start));
-        assert!(reports.admit("expired", Some("b.example"), start));
-        assert!(reports.admit("expired", None, start + REPORTS_EVERY));
+        assert!(reports.admit(("expired", None), start));
+        assert!(!reports.admit(("expired", None), start + REPORTS_EVERY - Duration::from_nanos(1)));
+        assert!(reports.admit(("wrong-ca", None), start));
+        assert!(reports.admit(("expired", Some("b.example")), start));
+        assert!(reports.admit(("expired", None), start + REPORTS_EVERY));
         assert_eq!(reports.last.len(), 1, "what is older than a minute is forgotten");
     }
 

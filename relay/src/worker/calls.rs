@@ -317,6 +317,7 @@ impl Running {
     /// Publishes the status row and adds what the call counted since.
     fn publish(&mut self, counters: &Counters) {
         let (state, talker, since) = self.call.floor();
+        self.status.name(self.call.talker_elsewhere());
         self.status.publish(&Snapshot {
             state: Some(state),
             talker,

@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{Cause, Refused};
 
-/// Groups in one letter: a letter has at most 65,536 bytes, and a group ID 255.
-pub const LETTER_GROUPS_MAX: usize = 200;
+/// Groups in one letter: the answer has at most 65,536 octets, and of each group an id of 255, a cause of 64, and a detail or a
+/// document of 1,024.
+pub const LETTER_GROUPS_MAX: usize = 48;
 
 /// What a client asks for.
 pub(super) struct Wish<'a> {
@@ -100,6 +101,8 @@ impl<E: Clone> System<E> {
         let affiliation = self.affiliations.get_mut(id)?;
         let points = item::points(&wanted.resume);
         if let Some(item) = affiliation.items.iter_mut().find(|item| item.row.group == wanted.group) {
+            // It was asked for: an entry that fails does not undo it any more.
+            item.implicit = None;
             if !wanted.resume.is_empty() {
                 item.row.resume = points;
             }
@@ -266,7 +269,13 @@ impl<E: Clone> System<E> {
             Effect::Enter => self.send_in(id, group),
             Effect::Leave => {
                 if let Some(key) = self.affiliations.get(id).map(|affiliation| affiliation.key.clone()) {
-                    self.leave(&key, group, None);
+                    self.leave(&key, group, None, false);
+                }
+            }
+            Effect::Retry => {
+                let back_off = self.item_mut(id, group).map(|item| item.back_off());
+                if let Some(back_off) = back_off {
+                    self.alarms.set(Alarm::Entry(id.into(), group.into()), self.now + back_off);
                 }
             }
             Effect::Nothing | Effect::Changed => {}

@@ -1,11 +1,16 @@
 //! Which groups a client wants the calls of (TS 23.280 §10.8): one affiliation per client, one item per group.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 
 use relay_core::{Millis, trunk::wire};
 
 use super::{
-    Answer, ClientKey, Item as ShownItem, Output, Scope, System,
+    Answer, ClientKey, Item as ShownItem, LETTER_GROUPS_MAX, Output, Scope, System,
     alarms::Alarm,
     item::{Item, State},
     letters::Purpose,
@@ -53,7 +58,7 @@ pub(super) enum Then {
         token: u64,
         /// Id of the affiliation that was named.
         affiliation: String,
-        /// The groups that it was affiliated to.
+        /// The groups that it, and those that end with it, were affiliated to.
         groups: Vec<String>,
     },
     /// A partner's letter is answered.
@@ -69,6 +74,13 @@ pub(super) enum Then {
         /// Names the migration.
         token: Vec<u8>,
     },
+}
+
+impl Then {
+    /// Whether the client goes to another system: it is asked for there, or has gone home.
+    fn is_move(&self) -> bool {
+        matches!(self, Then::Quiet { .. } | Then::Done(..))
+    }
 }
 
 /// A `Leave` that is under way.
@@ -118,36 +130,46 @@ impl<E: Clone> System<E> {
             return self.outbox.answer(token, answer);
         };
         let key = affiliation.key.clone();
-        let ended = affiliation.items.iter().filter(|item| item.is_affiliated());
-        let groups = ended.map(|item| item.row.group.clone()).collect();
-        let then = Then::Ended { token, affiliation: id.into(), groups };
+        //= TS 23.280 §10.8.2.6  this client, or every client of the user
+        let mut ids = Vec::from([String::from(id)]);
+        if scope == Scope::User {
+            let others = self.affiliated_clients(&key.user).into_iter().map(|(_, other)| other);
+            ids.extend(others.filter(|other| other != id));
+        }
+        let then = Then::Ended { token, affiliation: id.into(), groups: self.groups_of(&ids) };
         if scope == Scope::Client {
             self.keep(&key, false);
             return self.end_affiliation_of(&key, then);
         }
-        //= TS 23.280 §10.8.2.6  every client of the user
-        let mut leaves = Vec::new();
-        for (_, id) in self.affiliated_clients(&key.user) {
-            leaves.extend(self.end_affiliation(&id, None));
-        }
+        let leaves = ids.iter().flat_map(|id| self.end_affiliation(id, None, false)).collect();
         self.after_leaves(leaves, then);
+    }
+
+    /// The groups of affiliations, each once, in their order.
+    fn groups_of(&self, ids: &[String]) -> Vec<String> {
+        let items = ids.iter().filter_map(|id| self.affiliations.get(id)).flat_map(|affiliation| &affiliation.items);
+        let mut seen = BTreeSet::new();
+        let groups = items.filter(|item| item.is_affiliated()).map(|item| &item.row.group);
+        groups.filter(|group| seen.insert(*group)).cloned().collect()
     }
 
     /// Nobody has refreshed it.
     pub(super) fn affiliation_expired(&mut self, id: &str) {
-        let leaves = self.end_affiliation(id, None);
+        let leaves = self.end_affiliation(id, None, false);
         self.after_leaves(leaves, Then::Nothing);
     }
 
     /// The affiliation of a client ends, and then `then` happens.
     pub(super) fn end_affiliation_of(&mut self, key: &ClientKey, then: Then) {
         let saves = self.origins.get(key).is_some_and(|origin| origin.saved().is_some()).then(|| key.clone());
-        let leaves = self.affiliated.get(key).cloned().map(|id| self.end_affiliation(&id, saves)).unwrap_or_default();
+        let moving = saves.is_some() || then.is_move();
+        let id = self.affiliated.get(key).cloned();
+        let leaves = id.map(|id| self.end_affiliation(&id, saves, moving)).unwrap_or_default();
         self.after_leaves(leaves, then);
     }
 
     /// Ends it; its homes are told. What is answered when nothing more can be sent to the client waits for the numbers given back.
-    fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>) -> Vec<(u64, Leaving)> {
+    pub(super) fn end_affiliation(&mut self, id: &str, saves: Option<ClientKey>, moving: bool) -> Vec<(u64, Leaving)> {
         let Some(affiliation) = self.affiliations.remove(id) else { return Vec::new() };
         let key = affiliation.key.clone();
         self.affiliated.remove(&key);
@@ -164,7 +186,7 @@ impl<E: Clone> System<E> {
                 homes.entry(item.row.home.clone()).or_default().push(group.clone());
             }
             if item.is_affiliated() {
-                leaves.push(self.leave(&key, &group, saves.clone()));
+                leaves.push(self.leave(&key, &group, saves.clone(), moving));
             }
         }
         for (home, groups) in homes {
@@ -182,16 +204,23 @@ impl<E: Clone> System<E> {
 
     /// A home is told that a client is no longer affiliated there.
     pub(super) fn deaffiliate_at(&mut self, home: &str, key: &ClientKey, generation: u64, groups: Vec<String>) {
-        let (user, client) = (key.user.clone(), key.client.clone());
-        let request = wire::DeaffiliationRequest { user, client, generation, groups, all_clients: false };
-        self.owe(home, wire::letter::What::Deaffiliate(request), Purpose::Owed);
+        for groups in groups.chunks(LETTER_GROUPS_MAX) {
+            let (user, client, groups) = (key.user.clone(), key.client.clone(), groups.to_vec());
+            let request = wire::DeaffiliationRequest { user, client, generation, groups, all_clients: false };
+            self.owe(home, wire::letter::What::Deaffiliate(request), Purpose::Owed);
+        }
     }
 
-    /// Takes a client out of the call of a group. One that holds a ticket may be on its way to a partner: the call waits for it.
-    pub(super) fn leave(&mut self, key: &ClientKey, group: &str, saves: Option<ClientKey>) -> (u64, Leaving) {
+    /// Takes a client out of the call of a group. The call waits for one that may be on its way to another system.
+    pub(super) fn leave(
+        &mut self,
+        key: &ClientKey,
+        group: &str,
+        saves: Option<ClientKey>,
+        moving: bool,
+    ) -> (u64, Leaving) {
         let number = self.number();
         let (user, client) = (key.user.clone(), key.client.clone());
-        let moving = saves.is_some();
         self.outbox.now(Output::Leave { number, user, client, group: group.into(), moving });
         (number, Leaving { batch: 0, group: group.into(), saves })
     }

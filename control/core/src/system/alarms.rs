@@ -24,6 +24,8 @@ pub(super) enum Alarm {
     Gate(String),
     /// A migration that ended is forgotten, by its id.
     Migration(String),
+    /// A client that was not entered is tried again, by its affiliation and the group.
+    Entry(String, String),
     /// A letter has no answer, by its number.
     Letter(u64),
 }
@@ -32,6 +34,7 @@ impl Alarm {
     fn why(&self) -> Why {
         match self {
             Alarm::Affiliation(_) => Why::Affiliation,
+            Alarm::Entry(..) => Why::Entry,
             Alarm::Tickets(_) | Alarm::Kept(_) | Alarm::Migration(_) => Why::Ticket,
             Alarm::Gate(_) => Why::Phase,
             Alarm::Commit(_) => Why::Commit,

@@ -121,7 +121,7 @@ pub struct MigrationAnswer<E> {
     pub revision: u64,
 }
 
-/// A gate of §10.16.2, by the digest's numbers.
+/// A gate of §10.16.2, by the digest's numbers. Rows hold the order: a new one comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// P1: de-affiliate and de-authorise in the old system.
@@ -140,6 +140,20 @@ pub enum Phase {
     RolledBack,
     /// Another move of the same client came after it.
     Superseded,
+}
+
+impl Phase {
+    /// Every phase, by its number in rows.
+    pub(super) const ALL: [Phase; 8] = [
+        Phase::Leave,
+        Phase::Profile,
+        Phase::Authorize,
+        Phase::Affiliate,
+        Phase::Enter,
+        Phase::Done,
+        Phase::RolledBack,
+        Phase::Superseded,
+    ];
 }
 
 /// A gate that was passed or failed.

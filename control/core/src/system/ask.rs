@@ -176,6 +176,15 @@ pub enum Ask {
         /// Group id.
         group: String,
     },
+    /// An entry that `EnterByClient` allowed came to nothing: the affiliation that it caused, if any, is undone.
+    EntryFailed {
+        /// Primary MC service ID, as `Answer::MayEnter` gave it.
+        user: String,
+        /// Its client.
+        client: String,
+        /// Group id.
+        group: String,
+    },
     /// A partner's relay subscribes to the call of a group.
     MaySubscribe {
         /// MC system id of the partner.

@@ -8,10 +8,12 @@ use super::{
     Answer, ClientKey, System, Ticket,
     affiliations::Then,
     alarms::Alarm,
+    homed::HomedKey,
     letters::Purpose,
     moving::{Effect, Step},
     rows::{self, Authorization, IdentityRow, TicketRow},
     secrets::{self, Entropy},
+    users::check_index,
 };
 use crate::{Cause, Refused, group::check_id};
 
@@ -33,11 +35,9 @@ impl<E: Clone> System<E> {
         entropy: &Entropy,
     ) -> Result<Answer<E>, Refused> {
         check_id("client", &key.client)?;
+        profile.map_or(Ok(()), |index| check_index("profile", index))?;
         let profile = self.profile(&key.user, profile)?.clone();
-        if !self.authorized.contains_key(&key) && self.authorizations.len() >= AUTHORIZATIONS_MAX {
-            let detail = format!("{AUTHORIZATIONS_MAX} clients are authorised");
-            return Err(Refused::new(Cause::LimitReached, "authorizations", detail));
-        }
+        self.has_place(&key)?;
         self.bring_home(&key);
         let partners = profile.partners.into_iter().filter(|partner| self.partners.contains_key(partner));
         let tickets: Vec<(String, Vec<u8>)> =
@@ -59,6 +59,15 @@ impl<E: Clone> System<E> {
         let ticket =
             |(system, ticket): (String, Vec<u8>)| Ticket { system, ticket: secrets::hex(&ticket), expires: TICKET_MS };
         Ok(Answer::Authorized { authorization: id, user, tickets: tickets.into_iter().map(ticket).collect() })
+    }
+
+    /// Whether one more client may be authorised; one that is already needs no place.
+    pub(super) fn has_place(&self, key: &ClientKey) -> Result<(), Refused> {
+        let most = self.limits.authorizations;
+        if self.authorized.contains_key(key) || self.authorizations.len() < most {
+            return Ok(());
+        }
+        Err(Refused::new(Cause::LimitReached, "authorizations", format!("{most} clients are authorised")))
     }
 
     /// Stores an authorization; an earlier one of the same client goes, its affiliation stays.
@@ -184,7 +193,9 @@ impl<E: Clone> System<E> {
         let (user, client) = (key.user.clone(), key.client.clone());
         let superseded = wire::Superseded { user, client, generation: away.generation };
         self.owe(&away.system, wire::letter::What::Superseded(superseded), purpose);
-        self.drop_homed(|homed, _| homed.system == away.system && homed.user == key.user && homed.client == key.client);
+        let is_its =
+            |homed: &HomedKey| homed.system == away.system && homed.user == key.user && homed.client == key.client;
+        self.drop_homed(|homed, _| is_its(homed), true);
         true
     }
 }

@@ -32,7 +32,9 @@ impl<E: Clone> System<E> {
         };
         let key = ClientKey::new(&authorization.user, &authorization.client);
         let affiliated = self.affiliated.get(&key).cloned().filter(|_| self.is_affiliated(&key, group));
+        let stood = self.stands(&key, group);
         if let Some(id) = affiliated {
+            self.entry_begins(&key, group, &stood);
             return self.open_door(token, &id, group);
         }
         let prearranged =
@@ -48,8 +50,9 @@ impl<E: Clone> System<E> {
         let asker = Some(Asker::Door(token, group.into()));
         let id = secrets::id("affiliation", entropy);
         let wish = Wish { id, groups: &wanted, leg: None, expires, asker };
-        if let Err(refused) = self.affiliate(&authorization, wish) {
-            self.outbox.answer(token, Err(refused));
+        match self.affiliate(&authorization, wish) {
+            Ok(_) => self.entry_begins(&key, group, &stood),
+            Err(refused) => self.outbox.answer(token, Err(refused)),
         }
     }
 

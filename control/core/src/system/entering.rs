@@ -7,6 +7,7 @@ use relay_core::trunk::wire;
 use super::{
     ClientKey, Enter, Output, System, documents,
     item::{self, Effect, Event, State},
+    letters::refused_with,
     rows::ItemRow,
 };
 use crate::{
@@ -17,13 +18,18 @@ use crate::{
 impl<E: Clone> System<E> {
     /// Whether the server puts this client into the group's call now. Into the call of a chat group clients come by themselves.
     pub(super) fn may_enter(&self, id: &str, group: &str) -> bool {
+        self.running.contains(group) && self.takes_in(id, group)
+    }
+
+    /// Whether the server puts this client into calls of the group.
+    fn takes_in(&self, id: &str, group: &str) -> bool {
         let Some(affiliation) = self.affiliations.get(id) else { return false };
         let Some(item) = affiliation.items.iter().find(|item| item.row.group == group) else { return false };
         let prearranged = match &item.row.document {
             Some(document) => document.prearranged,
             None => self.groups.get(group).is_some_and(|entry| entry.document.model == Model::Prearranged),
         };
-        prearranged && affiliation.leg.is_some() && self.running.contains(group)
+        prearranged && affiliation.leg.is_some()
     }
 
     /// A call runs, or the client asks again with a leg.
@@ -82,6 +88,18 @@ impl<E: Clone> System<E> {
         self.settle(&id);
     }
 
+    //= TS 23.379 §10.6.2.3.1.1.4  a late entry is repeated while the call lasts
+    /// A client was not entered a moment ago. Whatever has changed since, its item knows: it has left, entered, or is refused.
+    /// Whether a partner's call lasts its home says, with the answer: here it may have ended with its last participant.
+    pub(super) fn try_again(&mut self, id: &str, group: &str) {
+        let lasts =
+            self.running.contains(group) || self.item_mut(id, group).is_some_and(|item| !item.row.home.is_empty());
+        if lasts && self.takes_in(id, group) {
+            let number = self.number();
+            self.step_item(id, group, Event::Again(number));
+        }
+    }
+
     /// A client entered by itself: the server does not enter it once more, on a leg that it may have given up.
     pub(super) fn came(&mut self, key: &ClientKey, group: &str, entered: E) {
         let Some(id) = self.affiliated.get(key).cloned() else { return };
@@ -95,6 +113,17 @@ impl<E: Clone> System<E> {
     pub(super) fn gone(&mut self, key: &ClientKey, group: &str) {
         let Some(id) = self.affiliated.get(key).cloned() else { return };
         if self.step_item(&id, group, Event::Gone) != Effect::Nothing {
+            self.write_affiliation(&id);
+            self.settle(&id);
+        }
+    }
+
+    /// The home did not let a participant in that this system had entered, or let it in no longer.
+    pub(super) fn expelled(&mut self, key: &ClientKey, group: &str, word: &str) {
+        let Some(id) = self.affiliated.get(key).cloned() else { return };
+        let Some(home) = self.item_mut(&id, group).map(|item| item.row.home.clone()) else { return };
+        let refused = refused_with(&home, word, group.into(), "it is not let into the call".into());
+        if self.step_item(&id, group, Event::Expelled(refused)) != Effect::Nothing {
             self.write_affiliation(&id);
             self.settle(&id);
         }

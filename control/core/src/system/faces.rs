@@ -3,7 +3,7 @@
 use alloc::{format, string::String};
 
 use super::{
-    Ask, ClientKey, Phase, System,
+    Answer, Ask, ClientKey, Phase, System,
     affiliating::Wish,
     affiliations::Asker,
     new::Move,
@@ -33,6 +33,10 @@ impl<E: Clone> System<E> {
             Ask::Migration { migration } => self.read_migration(&migration),
             Ask::MaySubscribe { system, group } => self.may_subscribe(&system, &group),
             Ask::MayAnnounce { system, group, user, client } => self.may_announce(&system, &group, &user, &client),
+            Ask::EntryFailed { user, client, group } => {
+                self.entry_failed(&ClientKey { user, client }, &group);
+                Ok(Answer::Done)
+            }
             // These answer when they can.
             Ask::Deauthorize { authorization } => return self.deauthorize(token, &authorization),
             Ask::Affiliate { user, client, groups, leg, expires, service: _ } => {

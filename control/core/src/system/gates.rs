@@ -11,7 +11,7 @@ use super::{
     identity,
     letters::{Purpose, nonsense},
     moving,
-    new::GATE_MS_MAX,
+    new::{GATE_MS_MAX, OK},
     rows::{Authorization, MigrationRow},
 };
 
@@ -45,7 +45,7 @@ impl<E: Clone> System<E> {
             (Phase::Affiliate, _) => self.affiliate_newcomer(id),
             (Phase::Enter, _) => match self.affiliations.contains_key(&row.affiliation) {
                 true => self.affiliation_moved(id, &row.affiliation),
-                false => self.step_migration(id, Step::Passed, "ok"),
+                false => self.step_migration(id, Step::Passed, OK),
             },
             (Phase::Done | Phase::RolledBack | Phase::Superseded, _) => {}
         }
@@ -78,7 +78,7 @@ impl<E: Clone> System<E> {
                 return self.gate_failed(id, refused);
             }
         }
-        self.step_migration(id, Step::Passed, "ok");
+        self.step_migration(id, Step::Passed, OK);
     }
 
     //= TS 23.280 §10.6.3  the primary system has committed: from here on the client is served here
@@ -90,7 +90,7 @@ impl<E: Clone> System<E> {
             self.end_authorization(&earlier, Then::Nothing);
         }
         // The old system has said so already, unless its letter was dropped at a limit.
-        self.drop_homed(|homed, _| homed.user == key.user && homed.client == key.client);
+        self.drop_homed(|homed, _| homed.user == key.user && homed.client == key.client, true);
         let granted = migration.granted.unwrap_or_default();
         self.add_authorization(Authorization {
             id: migration.row.authorization,
@@ -107,7 +107,7 @@ impl<E: Clone> System<E> {
     /// A user comes home: whoever has it is told that its generation counts no longer.
     fn call_home(&mut self, id: &str, key: &ClientKey) {
         let effect = self.step_origin(key, moving::Step::Authorises);
-        let moving::Effect::Supersede(away) = &effect else { return self.step_migration(id, Step::Passed, "ok") };
+        let moving::Effect::Supersede(away) = &effect else { return self.step_migration(id, Step::Passed, OK) };
         let reachable = self.reachable(&away.system.clone());
         self.supersede(key, effect, Purpose::OwedGate { migration: id.into() });
         match reachable {
@@ -121,7 +121,7 @@ impl<E: Clone> System<E> {
         let stands = self.migrations.get(id).is_some_and(|migration| migration.course.phase() == Phase::Leave);
         if stands {
             self.alarms.clear(&Alarm::Gate(id.into()));
-            self.step_migration(id, Step::Passed, "ok");
+            self.step_migration(id, Step::Passed, OK);
         }
     }
 
@@ -141,7 +141,7 @@ impl<E: Clone> System<E> {
         if let Some(migration) = self.migrations.get_mut(id) {
             migration.row.generation = generation.unwrap_or_default();
         }
-        self.step_migration(id, Step::Passed, "ok");
+        self.step_migration(id, Step::Passed, OK);
     }
 
     fn affiliate_newcomer(&mut self, id: &str) {

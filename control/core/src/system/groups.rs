@@ -77,7 +77,7 @@ impl<E: Clone> System<E> {
             });
         }
         let systems = self.systems_of(group);
-        self.drop_homed(|key, _| key.group == group && refused(&key.user).is_some());
+        self.drop_homed(|key, _| key.group == group && refused(&key.user).is_some(), false);
         let entry = self.groups.get(group);
         let (document, enabled) =
             entry.map_or((None, false), |entry| (Some(documents::tell(&entry.document)), entry.document.enabled));

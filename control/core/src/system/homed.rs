@@ -7,7 +7,8 @@ use alloc::{
     vec::Vec,
 };
 
-use relay_core::trunk::wire;
+use prost::Message;
+use relay_core::trunk::{frame::CODECS_MAX, wire};
 
 use super::{
     ClientKey, Output, System, documents,
@@ -17,6 +18,9 @@ use crate::{Cause, Refused};
 
 /// Affiliations of one partner's clients here.
 pub const PARTNER_AFFILIATIONS_MAX: usize = 100_000;
+
+/// Octets of a group's document in a letter, and with them its codecs.
+pub const DOCUMENT_OCTETS_MAX: usize = 1_024;
 
 /// Which affiliation. Sorted by group, because calls ask for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +89,12 @@ impl<E: Clone> System<E> {
     ) -> Result<wire::AffiliationItem, Refused> {
         self.vouch(from, group, request)?;
         let (document, standing) = self.own_group(group, &request.user)?;
+        let document = documents::tell(&document);
+        if document.codecs.len() > CODECS_MAX || document.encoded_len() > DOCUMENT_OCTETS_MAX {
+            self.outbox.now(Output::Full { limit: "partner.document_octets" });
+            let detail = format!("its codecs exceed {CODECS_MAX}, or {DOCUMENT_OCTETS_MAX} octets in a letter");
+            return Err(Refused::new(Cause::LimitReached, "partner.document_octets", detail));
+        }
         let (user, client) = (request.user.clone(), request.client.clone());
         let key = HomedKey { group: group.into(), user, client, system: from.into() };
         // Counting is for the rare case that all partners together could reach one's limit.
@@ -94,6 +104,7 @@ impl<E: Clone> System<E> {
             && of_partner(self) >= PARTNER_AFFILIATIONS_MAX
         {
             let detail = format!("{PARTNER_AFFILIATIONS_MAX} affiliations of clients of {from} are stored");
+            self.outbox.now(Output::Full { limit: "partner.affiliations" });
             return Err(Refused::new(Cause::LimitReached, "partner.affiliations", detail));
         }
         // The same client was served elsewhere before: one system serves it at a time.
@@ -101,7 +112,7 @@ impl<E: Clone> System<E> {
             (&other.group, &other.user, &other.client) == (&key.group, &key.user, &key.client) && other.system != from
         };
         if self.homed_to(group).any(|(other, _)| elsewhere(other)) {
-            self.drop_homed(|other, _| elsewhere(other));
+            self.drop_homed(|other, _| elsewhere(other), true);
         }
         self.outbox.put(rows::AFFILIATIONS, key.write(), &HomedRow { generation: request.generation });
         self.homed.insert(key, request.generation);
@@ -109,7 +120,7 @@ impl<E: Clone> System<E> {
             group: group.into(),
             cause: String::new(),
             detail: String::new(),
-            document: Some(documents::tell(&document)),
+            document: Some(document),
             priority: standing.priority.into(),
             receive_only: standing.receive_only,
             running: self.running.contains(group),
@@ -123,7 +134,9 @@ impl<E: Clone> System<E> {
             let detail = format!("{from} names generation {} of {}: {why}", request.generation, request.user);
             Err(Refused::new(Cause::IdentitySuperseded, request.user.clone(), detail))
         };
-        if self.users.contains_key(&request.user) {
+        let domain = request.user.rsplit_once('@').map_or("", |(_, domain)| domain);
+        // Nobody learns from the answer whether there is such a user here.
+        if self.users.contains_key(&request.user) || domain == self.name {
             let away = self.away(&key).filter(|away| away.system == from && away.generation == request.generation);
             let Some(away) = away else { return superseded("it does not serve this client") };
             let profile = self.profile_for(&request.user, Some(away.profile), from)?;
@@ -136,8 +149,7 @@ impl<E: Clone> System<E> {
         if self.authorization_of(&key).is_some() {
             return superseded("it is served here");
         }
-        let domain = request.user.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let of_another = domain == self.name || (domain != from && self.partners.contains_key(domain));
+        let of_another = domain != from && self.partners.contains_key(domain);
         if request.generation == 0 && of_another {
             let detail = format!("{from} speaks for {}, which is a user of {domain}", request.user);
             return Err(Refused::new(Cause::NotAuthorized, request.user.clone(), detail));
@@ -153,18 +165,21 @@ impl<E: Clone> System<E> {
 
     pub(super) fn asked_to_deaffiliate(&mut self, from: &str, id: u64, request: &wire::DeaffiliationRequest) {
         let all_groups = request.groups.is_empty();
-        self.drop_homed(|key, generation| {
-            key.system == from
-                && key.user == request.user
-                && (request.all_clients || key.client == request.client)
-                && (all_groups || request.groups.contains(&key.group))
-                && generation <= request.generation
-        });
+        self.drop_homed(
+            |key, generation| {
+                key.system == from
+                    && key.user == request.user
+                    && (request.all_clients || key.client == request.client)
+                    && (all_groups || request.groups.contains(&key.group))
+                    && generation <= request.generation
+            },
+            false,
+        );
         self.reply(from, id, wire::letter::What::Done(wire::Done {}));
     }
 
-    /// Partners' clients that are no longer affiliated leave the call.
-    pub(super) fn drop_homed(&mut self, which: impl Fn(&HomedKey, u64) -> bool) {
+    /// Partners' clients that are no longer affiliated leave the call. It waits for them if they come from another system.
+    pub(super) fn drop_homed(&mut self, which: impl Fn(&HomedKey, u64) -> bool, come: bool) {
         let gone = self.homed.iter().filter(|(key, generation)| which(key, **generation));
         for key in gone.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.homed.remove(&key);
@@ -174,7 +189,7 @@ impl<E: Clone> System<E> {
             if self.is_affiliated(&client, &key.group) {
                 continue;
             }
-            let moving = self.is_moving(&client);
+            let moving = come || self.is_moving(&client);
             let number = self.number();
             let ClientKey { user, client } = client;
             self.outbox.now(Output::Leave { number, user, client, group: key.group, moving });

@@ -86,6 +86,17 @@ pub enum Input<E> {
         /// The group of the call.
         group: String,
     },
+    /// The home of a partner's group has put a participant out, or did not let it in; it was reported as `Gone`.
+    Expelled {
+        /// Primary MC service ID.
+        user: String,
+        /// Its client.
+        client: String,
+        /// The group of the call.
+        group: String,
+        /// The home's word, of the table of causes if it is known here.
+        word: String,
+    },
     /// Time has passed.
     Timer,
 }

@@ -1,9 +1,16 @@
 //! One group of an affiliation: from the question to its home, over the call, to the end (TS 23.280 §10.8.3).
 
-use relay_core::late_entry::ResumePoint;
+use relay_core::{Millis, late_entry::ResumePoint};
 
-use super::rows::ItemRow;
-use crate::Refused;
+use super::{implicit::Implicit, rows::ItemRow};
+use crate::{Cause, Refused};
+
+/// Back-off of the first try after a client was not entered; it doubles with every further one. Milliseconds.
+pub const RETRY_MS: Millis = Millis(1_000);
+/// Longest back-off between two tries. Milliseconds.
+pub const RETRY_MS_MAX: Millis = Millis(30_000);
+/// Further tries do not lengthen the back-off.
+const TRIES_COUNTED: u32 = 16;
 
 /// How it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +42,10 @@ pub(super) enum Event<E> {
     Came(E),
     /// It is no longer in the call.
     Gone,
+    /// The home of the group says why it is not.
+    Expelled(Refused),
+    /// It is time to try again, and the call runs: the `Enter` has this number.
+    Again(u64),
 }
 
 /// What follows.
@@ -46,6 +57,8 @@ pub(super) enum Effect {
     Changed,
     /// Enter the client into the call.
     Enter,
+    /// Readers see a change, and it is worth trying again, after `Item::back_off`.
+    Retry,
     /// Take the client out of the call: it may have entered by itself, so this does not depend on what is known.
     Leave,
 }
@@ -56,11 +69,15 @@ pub(super) struct Item<E> {
     pub(super) row: ItemRow,
     pub(super) state: State<E>,
     pub(super) not_entered: Option<Refused>,
+    /// An entry of the client caused it, and has not ended.
+    pub(super) implicit: Option<Implicit>,
+    /// How often it was tried again since.
+    tries: u32,
 }
 
 impl<E> Item<E> {
     pub(super) fn new(row: ItemRow, state: State<E>) -> Item<E> {
-        Item { row, state, not_entered: None }
+        Item { row, state, not_entered: None, implicit: None, tries: 0 }
     }
 
     pub(super) fn is_affiliated(&self) -> bool {
@@ -71,9 +88,15 @@ impl<E> Item<E> {
         matches!(self.state, State::Refused(_))
     }
 
-    /// Whether a reader need not wait for anything.
+    /// Whether a reader need not wait for anything. Until one of the tries succeeds it is shown why the first did not.
     pub(super) fn is_settled(&self) -> bool {
-        !matches!(self.state, State::Asked | State::Entering(_))
+        !matches!(self.state, State::Asked | State::Entering(_)) || self.not_entered.is_some()
+    }
+
+    /// How long to wait before it is tried once more.
+    pub(super) fn back_off(&self) -> Millis {
+        let doubled = RETRY_MS.0.checked_shl(self.tries).unwrap_or(RETRY_MS_MAX.0);
+        Millis(doubled.min(RETRY_MS_MAX.0))
     }
 
     /// Total: every state answers every event.
@@ -92,21 +115,43 @@ impl<E> Item<E> {
             (Event::Runs { number, again: true }, State::Entering(_) | State::Entered(_)) => self.enter(number),
             (Event::Runs { .. }, _) => Effect::Nothing,
             (Event::Entered { number, result }, State::Entering(expected)) if number == *expected => match result {
-                Ok(entered) => self.become_now(State::Entered(entered)),
-                Err(refused) => {
-                    self.state = State::Waiting;
-                    self.not_entered = Some(refused);
-                    Effect::Changed
-                }
+                Ok(entered) => self.come_in(entered),
+                Err(refused) => self.stay_out(refused),
             },
             (Event::Entered { .. }, _) => Effect::Nothing,
-            (Event::Came(entered), State::Waiting | State::Entering(_) | State::Entered(_)) => {
-                self.become_now(State::Entered(entered))
-            }
+            (Event::Came(entered), State::Waiting | State::Entering(_) | State::Entered(_)) => self.come_in(entered),
             (Event::Came(_), _) => Effect::Nothing,
-            (Event::Gone, State::Entered(_)) => self.become_now(State::Waiting),
+            (Event::Gone, State::Entered(_)) => {
+                self.state = State::Waiting;
+                Effect::Changed
+            }
             (Event::Gone, _) => Effect::Nothing,
+            (Event::Expelled(refused), State::Waiting) => self.stay_out(refused),
+            (Event::Expelled(_), _) => Effect::Nothing,
+            (Event::Again(number), State::Waiting)
+                if self.not_entered.as_ref().is_some_and(|refused| may_pass(refused.cause)) =>
+            {
+                self.tries = (self.tries + 1).min(TRIES_COUNTED);
+                self.state = State::Entering(number);
+                Effect::Enter
+            }
+            (Event::Again(_), _) => Effect::Nothing,
         }
+    }
+
+    /// The home of a partner's group may put it out again in a moment: the tries are counted on.
+    fn come_in(&mut self, entered: E) -> Effect {
+        self.implicit = None;
+        self.state = State::Entered(entered);
+        self.not_entered = None;
+        Effect::Changed
+    }
+
+    fn stay_out(&mut self, refused: Refused) -> Effect {
+        let effect = if may_pass(refused.cause) { Effect::Retry } else { Effect::Changed };
+        self.state = State::Waiting;
+        self.not_entered = Some(refused);
+        effect
     }
 
     fn enter(&mut self, number: u64) -> Effect {
@@ -118,8 +163,30 @@ impl<E> Item<E> {
         self.row.asked = matches!(state, State::Asked);
         self.state = state;
         self.not_entered = None;
+        self.tries = 0;
         Effect::Changed
     }
+}
+
+/// Whether a client that was not entered for this cause may be entered later without anybody's asking anew.
+fn may_pass(cause: Cause) -> bool {
+    // A call that begins later enters everybody by itself.
+    !matches!(
+        cause,
+        Cause::LegAddress
+            | Cause::LegFamily
+            | Cause::NotAMember
+            | Cause::NotAuthorized
+            | Cause::GroupDisabled
+            | Cause::NoSuchGroup
+            | Cause::NoAgreement
+            | Cause::IdentitySuperseded
+            | Cause::InvalidField
+            | Cause::NotYet
+            | Cause::NoSuchCall
+            | Cause::CallEnded
+            | Cause::RefusedByPartner
+    )
 }
 
 /// What a client heard last, as rows and letters write it.

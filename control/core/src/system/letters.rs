@@ -6,15 +6,21 @@ use alloc::{
     vec::Vec,
 };
 
-use relay_core::{Millis, trunk::wire};
+use relay_core::{
+    Millis,
+    trunk::{frame, wire},
+};
 
-use super::{System, alarms::Alarm, rows};
+use super::{Output, System, alarms::Alarm, rows};
 use crate::{Cause, Refused};
 
 /// How long a partner may take to answer a question. Milliseconds.
 pub const ANSWER_MS_MAX: Millis = Millis(5_000);
 /// Letters that one partner owes an answer to while its trunk is down.
 pub const OWED_MAX: usize = 10_000;
+
+/// What an answer exceeds that is longer than `frame::SIZE_MAX`, or names more groups than one letter may.
+const LETTER_LIMIT: &str = "partner.letter_octets";
 
 /// What an answer is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,17 +57,23 @@ impl<E: Clone> System<E> {
         }
     }
 
+    /// Answers a partner. An answer that is too large for a letter becomes a refusal, so that nobody waits in vain.
     pub(super) fn reply(&mut self, to: &str, id: u64, what: wire::letter::What) {
-        self.outbox.letter(to, wire::Letter { id, what: Some(what) });
+        let letter = wire::Letter { id, what: Some(what) };
+        match frame::bytes(&letter) {
+            Ok(_) => self.outbox.letter(to, letter),
+            Err(malformed) => {
+                self.outbox.now(Output::Full { limit: LETTER_LIMIT });
+                let detail = format!("the answer does not fit into a letter: {malformed}");
+                let refused = Refused::new(Cause::LimitReached, LETTER_LIMIT, detail);
+                self.outbox.audit("letter-dropped", to, "", Some(&refused));
+                self.outbox.letter(to, wire::Letter { id, what: Some(wire::letter::What::Refusal(refusal(&refused))) });
+            }
+        }
     }
 
     pub(super) fn refuse(&mut self, to: &str, id: u64, refused: &Refused) {
-        let refusal = wire::Refusal {
-            cause: refused.cause.code().into(),
-            subject: refused.subject.clone(),
-            detail: refused.detail.clone(),
-        };
-        self.reply(to, id, wire::letter::What::Refusal(refusal));
+        self.reply(to, id, wire::letter::What::Refusal(refusal(refused)));
     }
 
     /// A question over a trunk that stands; `within`: it fails then.
@@ -83,6 +95,7 @@ impl<E: Clone> System<E> {
         if self.letters.values().filter(|sent| sent.to == to && sent.purpose.is_owed()).count() >= OWED_MAX {
             let detail = format!("{OWED_MAX} letters to {to} wait for its trunk; this one is not written");
             let refused = Refused::new(Cause::LimitReached, "partner.letters", detail);
+            self.outbox.now(Output::Full { limit: "partner.letters" });
             return self.outbox.audit("letter-dropped", to, "", Some(&refused));
         }
         let id = self.number();
@@ -206,6 +219,14 @@ impl<E: Clone> System<E> {
             (Purpose::OwedGate { migration }, _) => self.let_go(&migration),
             (Purpose::Owed, _) => {}
         }
+    }
+}
+
+fn refusal(refused: &Refused) -> wire::Refusal {
+    wire::Refusal {
+        cause: refused.cause.code().into(),
+        subject: refused.subject.clone(),
+        detail: refused.detail.clone(),
     }
 }
 

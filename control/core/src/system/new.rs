@@ -15,8 +15,9 @@ use super::{
     course::{Course, Effect, Step},
     item::{Item, State},
     letters::Purpose,
-    rows::{self, MigrationRow},
+    rows::{self, MigrationRow, PhaseRow},
     secrets::{self, Entropy},
+    users::check_index,
 };
 use crate::{Cause, Refused, group::check_id};
 
@@ -27,12 +28,14 @@ pub const SHOWN_MS: Millis = Millis(10 * 60 * 1000);
 /// Migrations that are under way or shown.
 pub const MIGRATIONS_MAX: usize = 100_000;
 
+/// The word of a gate that was passed.
+pub(super) const OK: &str = "ok";
+
 /// A migration of a client to this system.
 #[derive(Clone, Debug)]
 pub(super) struct Migration {
     pub(super) row: MigrationRow,
     pub(super) course: Course,
-    pub(super) phases: Vec<PhaseResult>,
     pub(super) revision: u64,
     /// What was asked; empty once it has ended.
     pub(super) groups: Vec<Wanted>,
@@ -69,7 +72,6 @@ impl Migration {
         Migration {
             row,
             course: Course::ended(end),
-            phases: Vec::new(),
             revision: 0,
             groups: Vec::new(),
             leg: None,
@@ -85,8 +87,12 @@ impl<E: Clone> System<E> {
     pub(super) fn migrate(&mut self, asked: Move, entropy: &Entropy) -> Result<Answer<E>, Refused> {
         check_id("user", &asked.key.user)?;
         check_id("client", &asked.key.client)?;
+        asked.profile.map_or(Ok(()), |index| check_index("profile", index))?;
         let homeward = self.users.contains_key(&asked.key.user);
-        self.may_migrate(&asked, homeward)?;
+        if let Err(refused) = self.may_migrate(&asked, homeward) {
+            self.outbox.audit("migration-refused", &asked.from, &asked.key.user, Some(&refused));
+            return Err(refused);
+        }
         let id = secrets::id("migration", entropy);
         let row = MigrationRow {
             user: asked.key.user,
@@ -102,7 +108,6 @@ impl<E: Clone> System<E> {
         let migration = Migration {
             row,
             course,
-            phases: Vec::new(),
             revision: self.revise(),
             groups: asked.groups,
             leg: asked.leg,
@@ -134,6 +139,7 @@ impl<E: Clone> System<E> {
         if self.migrations.len() >= MIGRATIONS_MAX {
             return limit("migrations", MIGRATIONS_MAX, format!("{} migrations are kept", self.migrations.len()));
         }
+        self.has_place(&asked.key)?;
         if homeward {
             return self.profile(user, asked.profile).map(|_| ());
         }
@@ -169,8 +175,8 @@ impl<E: Clone> System<E> {
         let answered = !items.iter().any(|item| matches!(item.state, State::Asked));
         let settled = items.iter().all(Item::is_settled);
         match phase {
-            Phase::Affiliate if answered => self.step_migration(id, Step::Passed, "ok"),
-            Phase::Enter if settled => self.step_migration(id, Step::Passed, "ok"),
+            Phase::Affiliate if answered => self.step_migration(id, Step::Passed, OK),
+            Phase::Enter if settled => self.step_migration(id, Step::Passed, OK),
             _ => self.show_migration(id),
         }
     }
@@ -235,8 +241,8 @@ impl<E: Clone> System<E> {
         if effect == Effect::Nothing {
             return;
         }
-        let took = core::time::Duration::from_micros(now.micros_since(migration.gate_since));
-        migration.phases.push(PhaseResult { phase, took, result });
+        let took_us = now.micros_since(migration.gate_since);
+        migration.row.phases.push(PhaseRow { phase: phase as u32, took_us, result: result.into() });
         match effect {
             Effect::Go(phase) => {
                 self.write_migration(id);
@@ -314,7 +320,7 @@ impl<E: Clone> System<E> {
             },
             generation: (row.generation > 0).then_some(row.generation),
             phase: migration.course.phase(),
-            phases: migration.phases.clone(),
+            phases: row.phases.iter().filter_map(passed).collect(),
             groups: affiliation.map(affiliations::items).unwrap_or_default(),
             authorization: authorized.then(|| row.authorization.clone()),
             affiliation: affiliation.map(|affiliation: &Affiliation<E>| affiliation.id.clone()),
@@ -322,6 +328,14 @@ impl<E: Clone> System<E> {
             revision: migration.revision,
         }))
     }
+}
+
+/// A gate as a face shows it; `None`: a build that knows more gates wrote it.
+fn passed(row: &PhaseRow) -> Option<PhaseResult> {
+    let phase = *Phase::ALL.get(usize::try_from(row.phase).ok()?)?;
+    let cause = || Cause::of_code(&row.result).unwrap_or(Cause::RefusedByPartner).code();
+    let result = if row.result == OK { OK } else { cause() };
+    Some(PhaseResult { phase, took: core::time::Duration::from_micros(row.took_us), result })
 }
 
 /// Key of a migration to this system.

@@ -221,6 +221,11 @@ impl<E: Clone> System<E> {
         let profile = match self.profile_for(&key.user, index, from) {
             Ok(profile) => profile.index,
             Err(refused) => {
+                // Only who holds the migration's token learns anything of the user.
+                let step = Step::Permit { by: from, token: &request.migration };
+                if let Effect::Refuse(cause) = self.step_origin(&key, step) {
+                    return self.refuse_move(from, id, &key, "migration-refused", cause);
+                }
                 self.outbox.audit("migration-refused", from, &key.user, Some(&refused));
                 return self.refuse(from, id, &refused);
             }
@@ -265,12 +270,15 @@ impl<E: Clone> System<E> {
             Effect::Cleared(away) => {
                 self.write_origin(key);
                 self.outbox.audit("migration-given-up", &away.system, &key.user, None);
-                self.drop_homed(|homed, generation| {
-                    homed.system == away.system
-                        && homed.user == key.user
-                        && homed.client == key.client
-                        && generation <= away.generation
-                });
+                self.drop_homed(
+                    |homed, generation| {
+                        homed.system == away.system
+                            && homed.user == key.user
+                            && homed.client == key.client
+                            && generation <= away.generation
+                    },
+                    false,
+                );
             }
             _ => {}
         }

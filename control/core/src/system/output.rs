@@ -63,6 +63,11 @@ pub enum Output<E> {
     },
     /// A line for the audit trail: a decision that crosses systems, or a refusal of one.
     Audit(Audit),
+    /// A limit refused something that no `Ask` wanted: the faces, which count what they refuse, do not see it.
+    Full {
+        /// Which limit.
+        limit: &'static str,
+    },
     /// Nothing else is left to do until then.
     Wake(Option<(Time, Why)>),
 }
@@ -134,6 +139,8 @@ pub struct Audit {
 pub enum Why {
     /// An affiliation has not been refreshed.
     Affiliation,
+    /// A client that could not be entered into a running call is tried again.
+    Entry,
     /// A ticket or a finished migration is forgotten.
     Ticket,
     /// A phase of a migration lasts too long.

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{Cause, Refused, group::check_id};
 
-/// Partners of one system.
-pub const PARTNERS_MAX: usize = 1_000;
+/// Partners of one system: as many as a relay has trunks (`trunk.partners`).
+pub const PARTNERS_MAX: usize = 256;
 
 /// A stored partner.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl<E: Clone> System<E> {
         self.outbox.audit("partner-removed", system, "", None);
         self.set_trunk(system, false);
         self.forget_owed(system);
-        self.drop_homed(|key, _| key.system == system);
+        self.drop_homed(|key, _| key.system == system, false);
         let served = self.authorizations.values().filter(|authorization| authorization.system == system);
         let served: Vec<String> = served.map(|authorization| authorization.id.clone()).collect();
         for id in served {

@@ -263,4 +263,21 @@ pub(super) struct MigrationRow {
     /// It brings a user of this system home.
     #[prost(bool, tag = "12")]
     pub(super) homeward: bool,
+    /// The gates that were passed or failed, in their order. A row without them is of a build that did not store them.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) phases: Vec<PhaseRow>,
+}
+
+/// A gate of a migration.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub(super) struct PhaseRow {
+    /// The number of the phase.
+    #[prost(uint32, tag = "1")]
+    pub(super) phase: u32,
+    /// How long it took. Microseconds.
+    #[prost(uint64, tag = "2")]
+    pub(super) took_us: u64,
+    /// `ok`, or the cause's code.
+    #[prost(string, tag = "3")]
+    pub(super) result: String,
 }

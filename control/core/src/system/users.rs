@@ -41,8 +41,9 @@ impl Permit {
 impl<E: Clone> System<E> {
     pub(super) fn put_user(&mut self, user: String, document: User) -> Result<Answer<E>, Refused> {
         check_user(&user, &document)?;
-        if !self.users.contains_key(&user) && self.users.len() >= USERS_MAX {
-            return Err(Refused::new(Cause::LimitReached, "users", format!("{USERS_MAX} users are stored")));
+        let most = self.limits.users;
+        if !self.users.contains_key(&user) && self.users.len() >= most {
+            return Err(Refused::new(Cause::LimitReached, "users", format!("{most} users are stored")));
         }
         if let Some(entry) = self.users.get(&user).filter(|entry| entry.document == document) {
             return Ok(Answer::User { user, document, revision: entry.revision });
@@ -142,6 +143,14 @@ impl<E: Clone> System<E> {
     }
 }
 
+/// Checks the index of a profile: on the trunk 0 says that none is named.
+pub(super) fn check_index(field: &str, index: u32) -> Result<(), Refused> {
+    match index {
+        0 => Err(Refused::new(Cause::InvalidField, field, format!("{field} is 0; profiles are counted from 1"))),
+        _ => Ok(()),
+    }
+}
+
 fn check_user(user: &str, document: &User) -> Result<(), Refused> {
     check_id("user", user)?;
     let limit = |name: &str, count: usize, most: usize| match count <= most {
@@ -150,6 +159,7 @@ fn check_user(user: &str, document: &User) -> Result<(), Refused> {
     };
     limit("profiles", document.profiles.len(), PROFILES_MAX)?;
     for (at, profile) in document.profiles.iter().enumerate() {
+        check_index(&format!("profiles[{at}].index"), profile.index)?;
         let same = |other: &&Profile| other.index == profile.index;
         if document.profiles.iter().filter(same).count() > 1 {
             let detail = format!("two profiles have index {}", profile.index);

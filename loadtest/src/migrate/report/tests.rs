@@ -29,7 +29,14 @@ fn journey(ms: f64, cause: Option<&str>) -> Journey {
 }
 
 fn report(late_ms: f64, samples: usize) -> Report {
-    let pairs = Pairs { late_ms: vec![late_ms; samples], base_ms: vec![2.0; samples] };
+    // A commit takes 0.5 ms: one round trip and one commit 2.
+    let samples_of = |ms: f64| vec![ms; samples];
+    let pairs = Pairs {
+        late_ms: samples_of(late_ms),
+        asked_ms: samples_of(3.0),
+        stored_ms: samples_of(0.75),
+        bare_ms: samples_of(0.25),
+    };
     Report::new(1, vec![journey(4.0, None)], vec![row(1.0, 0, Vec::new())], &pairs, Vec::new())
 }
 

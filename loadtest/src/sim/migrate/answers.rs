@@ -151,6 +151,13 @@ impl World {
             }
             Phase::RolledBack => {
                 self.judge.counts.rollbacks += 1;
+                let cause = migration.cause.map_or("no cause", |refused| refused.cause.code());
+                // A client that changes its mind may have given its ticket away.
+                if self.faults.are_none() && cause != Cause::TicketMissing.code() {
+                    let line =
+                        format!("I2: device {device} is not moved to {}: {cause}, although nothing broke", SYSTEMS[to]);
+                    return self.judge.broken(line);
+                }
                 self.turn_to(device, State::Here);
                 match self.devices[device].affiliation.is_some() {
                     true => {

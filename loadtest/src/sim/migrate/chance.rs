@@ -32,6 +32,11 @@ impl Faults {
             _ => Faults { loss: dice.random_range(0..50), cuts: 5, crashes: 3 },
         }
     }
+
+    /// Whether nothing breaks.
+    pub(super) fn are_none(&self) -> bool {
+        (self.loss, self.cuts, self.crashes) == (0, 0, 0)
+    }
 }
 
 impl World {
@@ -90,7 +95,7 @@ impl World {
     }
 
     /// Whether a node still serves this entry.
-    fn is_in(&self, entry: u64) -> bool {
+    pub(super) fn is_in(&self, entry: u64) -> bool {
         let call = self.calls.get(&self.entries[&entry].call);
         call.is_some_and(|running| running.seats.iter().any(|seat| seat.entry == entry))
     }

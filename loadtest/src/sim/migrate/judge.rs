@@ -33,8 +33,12 @@ pub struct Counts {
     pub judged: u64,
     /// Packets that have to be heard, were, and were found in their place.
     pub expected: u64,
-    /// Packets that the trunk lost.
+    /// Packets that the trunk lost while it stood.
     pub lost_on_trunk: u64,
+    /// Packets that the trunk lost because it was cut.
+    pub lost_in_cut: u64,
+    /// Packets of a partner's talker that arrived at the home after its cut: only its own system heard them.
+    pub cut_at_home: u64,
     /// Packets that came over the trunk for no call.
     pub for_no_call: u64,
     /// Packets that a relay did not take: no permission, no place.
@@ -51,7 +55,7 @@ pub struct Counts {
 
 impl Counts {
     /// Every counter with what it counts, in one order.
-    fn rows(&mut self) -> [(&'static str, &mut u64); 15] {
+    fn rows(&mut self) -> [(&'static str, &mut u64); 17] {
         [
             ("moves asked for", &mut self.migrations),
             ("moves that succeeded", &mut self.moved),
@@ -62,6 +66,8 @@ impl Counts {
             ("packets that reached a participant", &mut self.judged),
             ("packets that had to, and did", &mut self.expected),
             ("packets lost on the trunk", &mut self.lost_on_trunk),
+            ("packets lost while it was cut", &mut self.lost_in_cut),
+            ("packets that the home cut", &mut self.cut_at_home),
             ("packets over the trunk for no call", &mut self.for_no_call),
             ("packets that a relay did not take", &mut self.dropped),
             ("packets of a talker behind a cut", &mut self.on_lease),

@@ -169,6 +169,7 @@ impl World {
                     let cause = audit.cause.unwrap_or_default();
                     self.tell(format!("{} audits {} {cause} {}", SYSTEMS[at], audit.event, audit.detail));
                 }
+                Output::Full { limit } => self.tell(format!("{} is full: {limit}", SYSTEMS[at])),
                 Output::Partner { .. } => {}
             }
         }

@@ -239,6 +239,9 @@ impl Running {
                 }
                 Output::Entered { entry, .. } => Said::Entered(entry),
                 Output::Answer { .. } => continue,
+                Output::Overstepped { what, cause, detail, .. } => {
+                    panic!("an honest partner is accused of {cause} ({what:?}): {detail}")
+                }
                 Output::Frame { frame, .. } => Said::Frame(frame),
                 Output::Forward { flow, packet, .. } => Said::Forward(flow, packet.to_vec()),
                 Output::Backfill { flow, orders, kept, done, .. } => {

@@ -76,12 +76,22 @@ impl World {
 
     /// I3: a call of this home is about to be released because nobody is in it.
     pub(super) fn judge_release(&mut self, node: usize, group: usize) {
+        // Where nothing breaks and there is nobody else, it can be empty only because the one client moves.
+        if let [device] = &*self.devices
+            && self.faults.are_none()
+            && matches!(device.state, State::Moving { .. })
+        {
+            let line = format!("I3: the call of {} is released while its only participant moves", GROUPS[group].0);
+            return self.judge.broken(line);
+        }
         for device in &self.devices {
             let moves = match device.state {
                 State::Moving { .. } | State::Leaving => device.at == node,
                 _ => false,
             };
-            let Some(left) = device.entry[group].and_then(|entry| self.judge.left_at(entry)) else { continue };
+            let Some(entry) = device.entry[group].filter(|entry| !self.is_in(*entry)) else { continue };
+            // Whoever leaves at this moment has no time of leaving yet.
+            let left = self.judge.left_at(entry).unwrap_or(self.now);
             if moves && self.now.since(left) < GRACE && !self.judge.is_crashed(node, left) {
                 let (user, client, group) = (&device.user, &device.client, GROUPS[group].0);
                 let line = format!("I3: the call of {group} is released while {client} of {user} moves");
@@ -102,7 +112,11 @@ impl World {
     /// What a call took, against who may speak there.
     pub(super) fn judge_taken(&mut self, number: u64, say: &Say, took: u64, dropped: u64) {
         let now = self.now;
-        self.judge.counts.dropped += dropped;
+        let is_home = self.calls.get(&number).is_some_and(|running| running.home.is_none());
+        match say {
+            Say::Carried(_) if is_home => self.judge.counts.cut_at_home += dropped,
+            _ => self.judge.counts.dropped += dropped,
+        }
         if let Say::Frame(what) = say {
             self.judge.told(number, what, now);
         }
@@ -117,14 +131,11 @@ impl World {
                     self.judge.broken(line);
                 }
             }
-            Say::Carried(bytes) => {
-                let is_home = self.calls.get(&number).is_some_and(|running| running.home.is_none());
-                match is_home {
-                    true if took > 0 => self.judge.accepted(number, bytes, now, false),
-                    false if dropped == 0 => self.judge.delivered(number, bytes, now),
-                    _ => {}
-                }
-            }
+            Say::Carried(bytes) => match is_home {
+                true if took > 0 => self.judge.accepted(number, bytes, now, false),
+                false if dropped == 0 => self.judge.delivered(number, bytes, now),
+                _ => {}
+            },
             Say::Backfill(Some(bytes)) if dropped == 0 => self.judge.filled(number, bytes, now),
             Say::Frame(What::Subscribe(ask)) => self.judge.subscribing(number, ask, now),
             Say::Frame(What::Subscribed(_)) => self.judge.up(number, true, now),
@@ -152,6 +163,10 @@ impl World {
                     let line =
                         format!("I2: {who} is affiliated to {name} in {serving:?}, believes {}, told {told:?}", of.at);
                     return self.judge.broken(line);
+                }
+                // What nothing disturbed succeeds.
+                if let Some(cause) = of.told[group].filter(|_| self.faults.are_none()) {
+                    return self.judge.broken(format!("I2: {who} is told {cause} for {name} although nothing broke"));
                 }
             }
         }

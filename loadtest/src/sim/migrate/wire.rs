@@ -99,7 +99,11 @@ impl World {
         if !self.wire.open[from] && !matches!(item, Item::Reset) {
             return;
         }
-        if is_media && (self.wire.cut.is_some() || self.dice.random_range(0..1000) < self.wire.loss) {
+        if is_media && self.wire.cut.is_some() {
+            self.judge.counts.lost_in_cut += 1;
+            return;
+        }
+        if is_media && self.dice.random_range(0..1000) < self.wire.loss {
             self.judge.counts.lost_on_trunk += 1;
             return;
         }
@@ -194,6 +198,9 @@ impl World {
                 }
                 Output::RoundTrip(round_trip) => self.mail_all(at, || Say::RoundTrip(round_trip)),
                 Output::Deliver(frame) => self.deliver(at, frame),
+                Output::Overstepped { what, cause, detail } => {
+                    panic!("an honest partner is accused of {cause} ({what:?}): {detail}")
+                }
                 Output::Close { cause, detail } => {
                     self.tell(format!("{} closes its trunk, {cause}: {detail}", SYSTEMS[at]));
                     if cause != "silent" && cause != "goodbye" {
@@ -213,7 +220,7 @@ impl World {
                 self.ask(at, asker, control_core::system::Ask::MaySubscribe { system, group });
             }
             Some(what) => {
-                if let Some(flow) = flow_of(&what) {
+                if let Some(flow) = what.flow() {
                     self.mail(at, flow, Say::Frame(what));
                 }
             }
@@ -282,7 +289,7 @@ impl World {
         self.wire.cut = Some(self.now);
         // Datagrams that are on their way are lost; what is reliable waits.
         for to in 0..2 {
-            self.judge.counts.lost_on_trunk += self.wire.lanes[to][3].len() as u64;
+            self.judge.counts.lost_in_cut += self.wire.lanes[to][3].len() as u64;
             self.wire.lanes[to][3].clear();
         }
         self.queue.put(self.now + length, Event::Heal);
@@ -297,20 +304,4 @@ impl World {
 
 fn trunk(at: usize, up: bool) -> SystemInput<super::event::Shown> {
     SystemInput::Trunk { system: SYSTEMS[1 - at].into(), up }
-}
-
-/// Whose call a frame is about, by the receiver's number.
-fn flow_of(what: &What) -> Option<u32> {
-    Some(match what {
-        What::Subscribed(subscribed) => subscribed.flow,
-        What::Refused(refused) => refused.flow,
-        What::Unsubscribe(unsubscribe) => unsubscribe.flow,
-        What::Announce(announce) => announce.flow,
-        What::Depart(depart) => depart.flow,
-        What::Expel(expel) => expel.flow,
-        What::Floor(floor) => floor.flow,
-        What::Spacing(spacing) => spacing.flow,
-        What::Ended(ended) => ended.flow,
-        What::Subscribe(_) | What::Hello(_) | What::Heartbeat(_) | What::Goodbye(_) => return None,
-    })
 }

@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 
 use super::{Call, Drop, work::Work};
 use crate::{
-    Millis, Ssrc, Time,
+    Millis, Time,
     late_entry::{ResumePoint, plan::Plan},
     retention::Limits,
     rtp::{self, Extender, Sequence},
@@ -19,7 +19,7 @@ use crate::{
 pub const BACKFILL_MAX: Millis = Millis(1_000);
 
 /// Live packets that wait for the end of a backfill: a second of a talker at the highest rate a group may allow.
-const HELD_MAX: usize = 10_000;
+pub(super) const HELD_MAX: usize = 10_000;
 
 /// Numbers of a home beyond this are no count of packets that anybody sent; it keeps sums far from their end.
 const SEQUENCE_MAX: u64 = 1 << 48;
@@ -29,6 +29,8 @@ const SEQUENCE_MAX: u64 = 1 << 48;
 pub(super) struct Filling {
     /// How long it is waited for, once the home has answered.
     until: Option<Time>,
+    /// Packets that the home said it sends.
+    promised: u64,
     ages: VecDeque<Time>,
     packets: Packets,
     /// Live packets behind it.
@@ -64,9 +66,10 @@ impl Filling {
     }
 
     /// The home has answered: the backfill has so long from now on.
-    pub(super) fn answered(&mut self, snapshot: &wire::Snapshot, none: bool, now: Time) {
+    pub(super) fn answered(&mut self, snapshot: &wire::Snapshot, promised: u32, now: Time) {
         self.until = Some(now + BACKFILL_MAX);
-        self.complete |= none;
+        self.promised = promised.into();
+        self.complete |= promised == 0;
         self.told.clone_from(&snapshot.voices);
         self.told.iter_mut().for_each(|voice| voice.sequence = voice.sequence.min(SEQUENCE_MAX));
     }
@@ -75,15 +78,33 @@ impl Filling {
         self.until.is_some() && self.complete && self.ages.len() >= self.packets.queue.len()
     }
 
-    /// First and last number of an SSRC that the backfill brought, as the home counts.
-    fn brought(&self, told: &wire::Voice) -> Option<(u64, u64)> {
+    /// The first number of an SSRC that the backfill brought, as the home counts.
+    fn brought(&self, told: &wire::Voice) -> Option<u64> {
         let parsed = self.packets.queue.iter().filter_map(|bytes| rtp::Packet::parse_protected(bytes).ok());
-        let numbers =
-            parsed.filter(|packet| packet.ssrc().0 == told.ssrc).map(|packet| extend(told, packet.sequence()));
-        numbers.fold(None, |brought, number| {
-            let (first, last) = brought.unwrap_or((number, number));
-            Some((first.min(number), last.max(number)))
-        })
+        parsed.filter(|packet| packet.ssrc().0 == told.ssrc).map(|packet| extend(told, packet.sequence())).min()
+    }
+
+    /// The voices of the home's snapshot.
+    pub(super) fn told(&self) -> &[wire::Voice] {
+        &self.told
+    }
+
+    /// How many packets did not come although the home said so.
+    pub(super) fn lacks(&self) -> u64 {
+        self.promised.saturating_sub(self.packets.queue.len() as u64)
+    }
+
+    /// The numbers of an SSRC that came, up to the newest of the snapshot, as the home counts: lowest first. Live packets that came
+    /// in another order than they were sent are among them.
+    pub(super) fn numbers(&self, told: &wire::Voice) -> Vec<u64> {
+        let all = self.packets.queue.iter().chain(&self.held.queue);
+        let parsed = all.filter_map(|bytes| rtp::Packet::parse_protected(bytes).ok());
+        let own = parsed.filter(|packet| packet.ssrc().0 == told.ssrc);
+        let mut numbers: Vec<u64> = own.map(|packet| extend(told, packet.sequence())).collect();
+        numbers.retain(|number| *number <= told.sequence);
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
     }
 
     /// Packets, bytes and arrival times that wait.
@@ -94,7 +115,8 @@ impl Filling {
     }
 }
 
-fn extend(told: &wire::Voice, low16: u16) -> u64 {
+/// The number of a packet as the home counts.
+pub(super) fn extend(told: &wire::Voice, low16: u16) -> u64 {
     Extender::resume(Sequence(told.sequence)).extend(low16).0
 }
 
@@ -163,8 +185,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// The backfill is complete, or late: it goes into the ring, then what came behind it. Participants get it by late entry.
     pub(super) fn finish_filling(&mut self) {
         let Some(mut filling) = self.uplink.as_mut().and_then(|uplink| uplink.filling.take()) else { return };
-        self.report_missed(&filling);
+        let gaps = self.report_gaps(&filling);
         self.append(&mut filling, true);
+        self.note_gaps(&gaps);
         let now = self.now;
         for bytes in filling.held.queue {
             if let Ok(packet) = rtp::Packet::parse_protected(&bytes) {
@@ -190,7 +213,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         for told in &filling.told {
             let brought = filling.brought(told);
             if all || brought.is_some() {
-                self.know_voice(told, brought.map(|brought| brought.0));
+                self.know_voice(told, brought);
             }
         }
         // Retention at home may have let go of the oldest before they were sent: the times that are too many are theirs.
@@ -209,26 +232,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.restart_newcomers();
         self.resume_paced(resumed);
         self.align_burst();
-    }
-
-    /// Says what neither we have nor the home still has, or did not send in time, per SSRC, in the home's numbers.
-    fn report_missed(&mut self, filling: &Filling) {
-        let mut missed = Vec::new();
-        for told in &filling.told {
-            let known = self.voices.get(&Ssrc(told.ssrc)).map(|voice| extend(told, voice.newest.low16()));
-            let brought = filling.brought(told);
-            if let Some(known) = known {
-                let until = brought.map_or(told.sequence, |brought| brought.0.saturating_sub(1));
-                missed.push((told.ssrc, known.saturating_add(1), until));
-            }
-            if let Some((_, last)) = brought {
-                missed.push((told.ssrc, last.saturating_add(1), told.sequence));
-            }
-        }
-        for (ssrc, first, last) in missed.into_iter().filter(|(_, first, last)| first <= last) {
-            self.counters.backfill_missed += last - first + 1;
-            self.outbox.push_back(Work::Missed(Ssrc(ssrc), first, last));
-        }
     }
 
     /// A point in media that is still to come from the home counts when that media comes.

@@ -1,6 +1,6 @@
 //! The call as data: what an entering participant, a reader of the API and the status row are told.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use super::Call;
@@ -76,6 +76,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         (state, talker, really.filter(|really| really.0 == since).map_or(since, |really| really.1))
     }
 
+    /// Who talks in another system, and under which SSRC; `None`: nobody does, or it was not said yet who.
+    pub fn talker_elsewhere(&self) -> Option<&(Arc<str>, Ssrc)> {
+        self.uplink.as_ref()?.elsewhere.as_ref()
+    }
+
     /// Whether the talker's identity is withheld.
     pub fn is_private(&self) -> bool {
         self.settings.privacy
@@ -138,6 +143,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             let first = retained.entry(row.ssrc).or_insert((row.arrived, None));
             if first.1.is_none() && plan.is_some_and(|plan| order >= plan.start && plan.wants(order, row)) {
                 first.1 = Some(row.sequence.0);
+            }
+        }
+        // Somebody names a point in media of which nothing is kept: it is told that it missed its end.
+        for (ssrc, ..) in plan.iter().flat_map(|plan| &plan.missed) {
+            if let Some(voice) = self.voices.get(ssrc) {
+                retained.entry(*ssrc).or_insert((voice.arrived, None));
             }
         }
         let facts = |(ssrc, (oldest, resumed_from)): (Ssrc, (Time, Option<u64>))| {

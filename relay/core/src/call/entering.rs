@@ -42,6 +42,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// A participant's leg is replaced: same participant, same floor, same place in the queue; media from its resume points,
     /// or else from the last packet that went to the old leg.
     pub(super) fn replace(&mut self, slot: Slot, entry: u64, who: roster::Participant) {
+        // Between a trunk and a leg of its own nothing goes over: its reference and its round trip are another system's.
+        if self.is_behind(slot) || who.leg.behind().is_some() {
+            return self.enter(slot, entry, who);
+        }
         let Some(old) = self.seats.get_mut(slot.index()).and_then(Option::take) else {
             return self.enter(slot, entry, who);
         };
@@ -63,7 +67,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             overtaken: old.overtaken,
             has_asked: old.has_asked,
             asks_implicitly: old.asks_implicitly,
-            extra: old.extra,
             ..self.newcomer_seat(entry, who)
         };
         self.place(slot, seat);
@@ -211,7 +214,8 @@ impl Work {
             Work::Entered(to, ..) | Work::Expired(to, _) => *to == slot,
             Work::Expelled(to, _) => *to == slot,
             Work::Answer(..) | Work::Inactive | Work::TellTrunk(_) | Work::Frame(..) => false,
-            Work::Announced(..) | Work::Departed(..) | Work::Ready | Work::Refused(_) | Work::Missed(..) => false,
+            Work::Announced(..) | Work::Departed(..) | Work::Ready | Work::Refused(_) => false,
+            Work::Missed(..) | Work::Overstepped(..) => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     floor::{cause::DenyCause, general, participant},
     late_entry::Facts,
     retention::Retention,
-    trunk::{Range, wire},
+    trunk::{Overstep, Range, wire},
 };
 
 /// What to do.
@@ -124,7 +124,8 @@ pub enum Output<'a, A> {
         /// Why.
         cause: String,
     },
-    /// Neither this system nor the home has these packets any more; extended numbers of the home.
+    /// Neither this system nor the home has these packets any more, or the home did not bring them in time; extended numbers of the
+    /// home.
     Missed {
         /// Whose media.
         ssrc: Ssrc,
@@ -132,6 +133,17 @@ pub enum Output<'a, A> {
         first: u64,
         /// The last.
         last: u64,
+    },
+    /// A partner did in this call what it may not. It was answered, or counted; whoever keeps a record notes it.
+    Overstepped {
+        /// Which trunk it came over.
+        trunk: TrunkId,
+        /// What it concerns.
+        what: Overstep,
+        /// Why it was refused, in a word.
+        cause: &'static str,
+        /// More of it, for people.
+        detail: String,
     },
     /// Nobody asked for the floor during the hang time.
     Inactive,

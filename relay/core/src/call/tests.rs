@@ -1,5 +1,7 @@
 //! A call in virtual time: what is handed out is captured per participant, and judged.
 
+mod behind;
+mod bounds;
 mod floor;
 mod late_entry;
 mod legs;
@@ -7,6 +9,7 @@ mod partner;
 mod partner_backfill;
 mod partner_edges;
 mod partner_floor;
+mod partner_gaps;
 mod partner_media;
 mod partner_random;
 mod resume;

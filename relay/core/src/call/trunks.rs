@@ -1,17 +1,22 @@
 //! The call at the home of its group, towards the partners that take part: one copy of each packet per trunk, floor messages by
 //! Track Info, and the whole retention once for a partner that comes.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::net::SocketAddr;
 
-use super::{Call, Drop, telling::Note, work::Work};
+use super::{
+    Call,
+    overstepping::{FORGED_REFERENCE, SSRC_OUT_OF_RANGE},
+    telling::Note,
+    work::Work,
+};
 use crate::{
     Millis, Order, Slot, Ssrc, Time, TrunkId,
     floor::message::{Packet, Track},
     retention::{Kept, Retention},
-    rtp::{Extender, Packet as Media, Sequence},
+    rtp::{Extender, Sequence},
     trunk::{
-        Range,
+        Overstep, Range,
         wire::{self, frame::What},
     },
     voice::Voice,
@@ -24,7 +29,7 @@ pub const ROUND_TRIP_MAX: Millis = Millis(2_000);
 const AGES_PER_FRAME: usize = 4_096;
 
 /// Voices and bursts that a snapshot tells of, each: with the longest ids it still fits into one frame.
-const SNAPSHOT_MAX: usize = 100;
+pub(super) const SNAPSHOT_MAX: usize = 100;
 
 /// A participant as a partner announces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +64,8 @@ pub(super) struct Subscriber {
     round_trip: Millis,
     /// Announcements that control has not answered, with the floor message that came meanwhile.
     pending: Vec<(u32, Option<Held>)>,
+    /// When it was said last that its media are not its own.
+    pub(super) accused: Option<Time>,
 }
 
 /// A floor message of a participant that is being entered.
@@ -118,6 +125,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             backfill: (!ages.is_empty()).then_some(backfill),
             round_trip: Millis(0),
             pending: Vec::new(),
+            accused: None,
         });
         self.frame(trunk, What::Subscribed(subscribed));
         for ages in ages.chunks(AGES_PER_FRAME) {
@@ -218,8 +226,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let flow = subscriber.flow;
         let taken = known || subscriber.pending.iter().any(|pending| pending.0 == announce.reference);
         if taken || !subscriber.range.contains(ssrc) {
-            let cause = String::from(if taken { "forged-reference" } else { "ssrc-out-of-range" });
-            return self.frame(trunk, What::Expel(wire::Expel { flow, reference: announce.reference, cause }));
+            let cause = if taken { FORGED_REFERENCE } else { SSRC_OUT_OF_RANGE };
+            let wire::Announce { reference, user, .. } = announce;
+            self.frame(trunk, What::Expel(wire::Expel { flow, reference, cause: cause.into() }));
+            let detail = format!("{user} was announced as {reference:#x} with SSRC {:#010x}", ssrc.0);
+            return self.overstepped(trunk, Overstep::Participant, cause, detail);
         }
         subscriber.pending.push((announce.reference, None));
         let announced = Announced {
@@ -279,20 +290,6 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         match pending {
             Some(pending) => pending.1 = Some(held),
             None => self.counters.misdirected += 1,
-        }
-    }
-
-    /// Media of a talker behind a trunk: only the holder's, under the SSRC that was announced for it.
-    pub(super) fn media_from_partner(&mut self, trunk: TrunkId, packet: &Media<'_>) {
-        let talker = self.grant.as_ref().map(|grant| grant.holder()).filter(|slot| {
-            self.seat(*slot).is_some_and(|seat| {
-                seat.who.audio_ssrc == packet.ssrc()
-                    && seat.who.leg.behind().is_some_and(|behind| behind.trunk == trunk)
-            })
-        });
-        match talker {
-            Some(slot) => self.media(slot, packet),
-            None => self.count(Drop::Injected),
         }
     }
 

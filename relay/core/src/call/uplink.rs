@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// SSRCs named in a subscription: the newest.
-const POINTS_MAX: usize = 64;
+pub(super) const POINTS_MAX: usize = 64;
 
 /// Talkers elsewhere that are remembered before their media has come.
-const NAMED_MAX: usize = 64;
+pub(super) const NAMED_MAX: usize = 64;
 
 /// The trunk to the home of the group.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         let none = wire::Snapshot::default();
         let snapshot = subscribed.snapshot.as_ref().unwrap_or(&none);
-        filling.answered(snapshot, subscribed.backfill == 0, now);
+        filling.answered(snapshot, subscribed.backfill, now);
         uplink.range = range;
         uplink.anew = false;
         uplink.home_flow = Some(subscribed.home_flow);

@@ -9,7 +9,7 @@ use crate::{
     distributor::SliceEpoch,
     late_entry::{Facts, newcomer::TICK, plan::Plan},
     trunk::{
-        Range,
+        Overstep, Range,
         wire::{self, frame::What},
     },
 };
@@ -39,6 +39,7 @@ pub(super) enum Work {
     Refused(String),
     Expelled(Slot, String),
     Missed(Ssrc, u64, u64),
+    Overstepped(TrunkId, Overstep, &'static str, String),
 }
 
 /// Whose turn it is when several have work: live media, the floor's news for everybody, retained media.
@@ -85,6 +86,7 @@ enum TrunkWork {
     Refused(String),
     Expelled(Slot, u64, String),
     Missed(Ssrc, u64, u64),
+    Overstepped(TrunkId, Overstep, &'static str, String),
 }
 
 impl TrunkWork {
@@ -97,6 +99,7 @@ impl TrunkWork {
             TrunkWork::Refused(cause) => Output::Refused { cause },
             TrunkWork::Expelled(slot, entry, cause) => Output::Expelled { slot, entry, cause },
             TrunkWork::Missed(ssrc, first, last) => Output::Missed { ssrc, first, last },
+            TrunkWork::Overstepped(trunk, what, cause, detail) => Output::Overstepped { trunk, what, cause, detail },
         }
     }
 }
@@ -201,6 +204,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Work::Refused(cause) => Chosen::Trunk(TrunkWork::Refused(cause)),
             Work::Expelled(slot, cause) => Chosen::Trunk(TrunkWork::Expelled(slot, self.seat(slot)?.entry, cause)),
             Work::Missed(ssrc, first, last) => Chosen::Trunk(TrunkWork::Missed(ssrc, first, last)),
+            Work::Overstepped(trunk, what, cause, detail) => {
+                Chosen::Trunk(TrunkWork::Overstepped(trunk, what, cause, detail))
+            }
         })
     }
 

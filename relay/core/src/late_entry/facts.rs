@@ -11,7 +11,7 @@ pub struct Facts {
     pub order: Order,
     /// The floor at that moment.
     pub floor: FloorFacts,
-    /// One for each retained SSRC, newest first.
+    /// One for each SSRC that is retained, or of which something is missed, newest first.
     pub media: Vec<MediaFacts>,
     /// Finished bursts that will be sent too, oldest first.
     pub bursts: Vec<BurstFacts>,
@@ -47,7 +47,7 @@ pub enum FloorState {
     PendingRevoke,
 }
 
-/// One SSRC in retention.
+/// One SSRC in retention, or one of which a resume point lacks what retention does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaFacts {
     /// Whose media.
@@ -62,7 +62,8 @@ pub struct MediaFacts {
     pub retained: Millis,
     /// Extended number of the first packet that will be sent; `None`: nothing retained is sent.
     pub resumed_from: Option<u64>,
-    /// First and last extended number that a resume point lacks and retention no longer has.
+    /// First and last extended number that a resume point lacks and retention does not have: it no longer does, or a backfill
+    /// lacked them.
     pub missed: Option<(u64, u64)>,
 }
 

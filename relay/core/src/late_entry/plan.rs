@@ -17,7 +17,7 @@ pub struct Plan {
     pub start: Order,
     /// What is left out, per SSRC.
     pub skips: Vec<Skip>,
-    /// First and last number that a resume point lacks and retention no longer has.
+    /// First and last number that a resume point lacks and retention does not have.
     pub missed: Vec<(Ssrc, Sequence, Sequence)>,
 }
 
@@ -138,6 +138,10 @@ impl Plan {
             (Some((order, _)), _) => {
                 self.start = self.start.min(order);
                 self.skips.push(Skip::Heard(point.ssrc, order));
+                let next = Sequence(heard.0 + 1);
+                let follows = of_voice().map(|(_, row)| row.sequence).filter(|kept| *kept > heard).min();
+                let last = voice.lacks(next).map(|last| follows.map_or(last, |kept| last.min(Sequence(kept.0 - 1))));
+                self.missed.extend(last.filter(|last| next <= *last).map(|last| (point.ssrc, next, last)));
             }
             (None, Some(oldest)) => {
                 self.start = kept.oldest();

@@ -16,8 +16,9 @@ mod routing;
 
 use alloc::{collections::VecDeque, format, string::String};
 
-use self::{home::Home, liveness::Liveness, partner::Partner, quota::Bucket};
+use self::{home::Home, liveness::Liveness, partner::Partner, quota::Rates};
 use super::{
+    Overstep,
     frame::Malformed,
     wire::{Frame, Goodbye, Hello, frame::What},
 };
@@ -69,6 +70,15 @@ pub enum Output {
     },
     /// The partner says this to the calls of this side. A flow that it names is one that the partner may use.
     Deliver(Frame),
+    /// The partner did what it may not. It was answered, or counted; the trunk goes on. Whoever keeps a record notes it.
+    Overstepped {
+        /// What it concerns.
+        what: Overstep,
+        /// Why it was refused, in a word.
+        cause: &'static str,
+        /// More of it, for people.
+        detail: String,
+    },
     /// The smoothed time that a frame takes there and back.
     RoundTrip(Millis),
     /// The trunk is of no use until the next `Ready`: every subscription and announcement is gone. Follows a `Ready`, once.
@@ -129,9 +139,7 @@ pub struct Link {
     last_incarnation: Option<u64>,
     home: Home,
     partner: Partner,
-    frames: Bucket,
-    packets: Bucket,
-    octets: Bucket,
+    rates: Rates,
     counters: Counters,
     outputs: VecDeque<Output>,
 }
@@ -156,9 +164,7 @@ impl Link {
             last_incarnation: None,
             home: Home::default(),
             partner: Partner::default(),
-            frames: Bucket::full(limits.frames_per_s.into()),
-            packets: Bucket::full(limits.packets_per_s.into()),
-            octets: Bucket::full(limits.bytes_per_s.into()),
+            rates: Rates::full(&limits),
             counters: Counters::default(),
             outputs: VecDeque::new(),
         }
@@ -190,9 +196,7 @@ impl Link {
     pub fn limit(&mut self, limits: Limits) {
         if limits != self.limits {
             self.limits = limits;
-            self.frames = Bucket::full(limits.frames_per_s.into());
-            self.packets = Bucket::full(limits.packets_per_s.into());
-            self.octets = Bucket::full(limits.bytes_per_s.into());
+            self.rates = Rates::full(&limits);
         }
     }
 
@@ -240,21 +244,6 @@ impl Link {
         self.home.participants()
     }
 
-    /// Whether a media packet of the partner, of so many octets, is within its quota. Asked once for every packet.
-    pub fn allows_media(&mut self, octets: usize, now: Time) -> bool {
-        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
-        let ready = self.state == State::Ready;
-        let allowed = ready && self.packets.has(1, now) && self.octets.has(octets, now);
-        if allowed {
-            self.packets.take(1);
-            self.octets.take(octets);
-            self.counters.media_allowed += 1;
-        } else {
-            self.counters.media_refused += 1;
-        }
-        allowed
-    }
-
     fn up(&mut self, now: Time) {
         self.lose();
         self.state = State::Greeting;
@@ -269,12 +258,12 @@ impl Link {
             self.counters.late += 1;
             return;
         }
-        if !self.frames.has(1, now) {
+        if !self.rates.frames.has(1, now) {
             self.counters.flooded += 1;
             let most = self.limits.frames_per_s;
             return self.close("flood", format!("more than {most} frames in a second (trunk.frames_per_s)"));
         }
-        self.frames.take(1);
+        self.rates.frames.take(1);
         self.liveness.hear(now);
         match (self.state, frame.what) {
             (_, None) => self.malformed("a frame says nothing that version 1 knows"),
@@ -350,6 +339,10 @@ impl Link {
 
     fn send(&mut self, what: What) {
         self.outputs.push_back(Output::Send(Frame { what: Some(what) }));
+    }
+
+    fn overstepped(&mut self, what: Overstep, cause: &'static str, detail: String) {
+        self.outputs.push_back(Output::Overstepped { what, cause, detail });
     }
 
     fn deliver(&mut self, what: What) {

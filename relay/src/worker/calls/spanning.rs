@@ -137,6 +137,7 @@ pub(super) fn follow(
             exchange.tell(None, TrunkEvent::Expelled { call, slot, entry, cause });
         }
         Output::Missed { ssrc, first, last } => exchange.tell(None, TrunkEvent::Missed { call, ssrc, first, last }),
+        Output::Overstepped { trunk, what, cause, detail } => exchange.overstepped(trunk, what, cause, detail),
         output => debug_assert!(false, "nothing of a trunk: {output:?}"),
     }
 }

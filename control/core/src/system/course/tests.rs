@@ -45,3 +45,10 @@ fn what_has_ended_stays_so() {
         }
     }
 }
+
+/// A row names a phase by its number.
+#[test]
+fn every_phase_stands_at_its_number() {
+    let numbers: std::vec::Vec<u32> = Phase::ALL.iter().map(|phase| *phase as u32).collect();
+    assert_eq!(numbers, (0..8).collect::<std::vec::Vec<u32>>());
+}

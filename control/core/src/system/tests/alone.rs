@@ -112,8 +112,10 @@ fn a_deaffiliation_concerns_this_client_or_all() {
         world.authorize(A, ANA, "radio");
         world.authorize(A, ANA, "car");
         let (radio, _) = world.affiliate(A, ANA, "radio", &[FIRE]);
-        world.affiliate(A, ANA, "car", &[FIRE]);
-        world.deaffiliate(A, &radio, scope);
+        world.affiliate(A, ANA, "car", &[FIRE, CHAT]);
+        let ended = world.deaffiliate(A, &radio, scope);
+        let all: &[&str] = if scope == Scope::User { &[FIRE, CHAT] } else { &[FIRE] };
+        assert_eq!(ended, all, "the named one first, and every group once");
         assert!(world.serving(FIRE, ANA, "radio").is_empty());
         assert_eq!(world.serving(FIRE, ANA, "car").len(), usize::from(scope == Scope::Client));
         world.deaffiliate(A, &radio, scope);
@@ -150,6 +152,50 @@ fn what_is_answered_was_stored_first() {
     world.node(A).stuck = false;
     world.pass(Millis(10));
     assert!(world.node(A).answers.contains_key(&token));
+}
+
+#[test] //= TS 24.379 §9.2.2.2.14 test
+fn an_entry_that_fails_undoes_the_affiliation_that_it_caused_and_no_other() {
+    let mut world = world();
+    world.authorize(A, ANA, "radio");
+    let (user, client, group) = (String::from(ANA), String::from("radio"), String::from(CHAT));
+    let knock = Ask::EnterByClient { user: user.clone(), client: client.clone(), group: group.clone() };
+    let failed = Ask::EntryFailed { user: user.clone(), client: client.clone(), group: group.clone() };
+    let ask = |world: &mut World, ask: &Ask| world.ask(A, ask.clone()).expect("it is answered");
+    let serving = |world: &World| world.serving(CHAT, ANA, "radio").len();
+    ask(&mut world, &knock);
+    assert_eq!(serving(&world), 1);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 0);
+    world.pass(Millis(10));
+    let rows = world.leftovers(A);
+    assert!(!rows.iter().any(|row| row.starts_with("affiliations")), "not even an empty one: {rows:?}");
+    // Of two at once one failed: the other may succeed.
+    ask(&mut world, &knock);
+    ask(&mut world, &knock);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 0);
+    // An affiliation that was there stays, without the group.
+    world.affiliate(A, ANA, "radio", &[FIRE]);
+    ask(&mut world, &knock);
+    ask(&mut world, &failed);
+    assert_eq!((serving(&world), world.serving(FIRE, ANA, "radio").len()), (0, 1));
+    // What was asked for meanwhile stays, and so does what led into the call.
+    ask(&mut world, &knock);
+    world.affiliate(A, ANA, "radio", &[CHAT]);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1);
+    ask(&mut world, &knock);
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1, "it was affiliated before");
+    let (id, _) = world.affiliate(A, ANA, "radio", &[]);
+    world.deaffiliate(A, &id, Scope::Client);
+    ask(&mut world, &knock);
+    world.give(A, Input::Came { user, client, group, entered: "in".into() });
+    ask(&mut world, &failed);
+    assert_eq!(serving(&world), 1, "another request of a participant failed");
 }
 
 #[test]

@@ -82,15 +82,19 @@ impl World {
         }
     }
 
-    /// Ends an affiliation; one that has ended already has nothing to show.
-    pub(super) fn deaffiliate(&mut self, at: &str, id: &str, scope: Scope) {
+    /// Ends an affiliation; the groups that ended. One that has ended already has nothing to show.
+    pub(super) fn deaffiliate(&mut self, at: &str, id: &str, scope: Scope) -> Vec<String> {
         let stands = self.ask(at, Ask::Affiliation { affiliation: id.into() }).is_ok();
         match self.ask(at, Ask::Deaffiliate { affiliation: id.into(), scope }) {
             Ok(Answer::Affiliation { affiliation, items, .. }) => {
                 assert!(stands && affiliation == id);
                 assert!(items.iter().all(|item| item.result == Ok(None)), "{items:?}");
+                items.into_iter().map(|item| item.group).collect()
             }
-            answer => assert_eq!((stands, answer), (false, Ok(Answer::Done))),
+            answer => {
+                assert_eq!((stands, answer), (false, Ok(Answer::Done)));
+                Vec::new()
+            }
         }
     }
 

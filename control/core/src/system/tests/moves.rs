@@ -202,6 +202,25 @@ fn mig_05_into_a_chat_group_the_client_comes_by_itself() {
     assert_eq!((document.model, world.serving(CHAT, ANA, "radio")), (Model::Chat, Vec::from([B])));
 }
 
+#[test] //= TS 24.379 §9.2.2.2.14 test
+fn an_entry_into_a_partners_chat_call_that_fails_is_undone_at_its_home_too() {
+    let (mut world, ticket) = world();
+    world.migrate(B, A, Some(&ticket), &[]);
+    world.pass(Millis(1_000));
+    let (client, group) = (String::from("radio"), String::from(CHAT));
+    let knock = Ask::EnterByClient { user: ANA_AT_B.into(), client: client.clone(), group: group.clone() };
+    world.ask(B, knock).expect("it may enter");
+    let homed =
+        |world: &World| world.nodes[A].rows.keys().any(|(_, key)| key.starts_with("homed") && key.ends_with(CHAT));
+    world.pass(Millis(100));
+    assert_eq!((homed(&world), world.serving(CHAT, ANA, "radio")), (true, Vec::from([B])));
+    world.ask(B, Ask::EntryFailed { user: ANA.into(), client, group }).expect("it is undone");
+    world.pass(Millis(100));
+    assert_eq!((homed(&world), world.serving(CHAT, ANA, "radio")), (false, Vec::new()));
+    let kept = world.nodes[B].system.affiliated.len();
+    assert_eq!(kept, 1, "the affiliation that the migration gave stays, without groups");
+}
+
 #[test]
 fn a_client_may_leave_the_old_system_by_itself() {
     let (mut world, ticket) = world();
@@ -215,6 +234,25 @@ fn a_client_may_leave_the_old_system_by_itself() {
     world.pass(Millis(1_000));
     assert_eq!(world.migration(B, &id).phase, Phase::Done);
     assert_eq!(world.serving(FIRE, ANA, "radio"), [B]);
+}
+
+#[test]
+fn calls_wait_for_a_client_that_goes_home() {
+    for by_migration in [true, false] {
+        let (mut world, ticket) = world();
+        world.migrate(B, A, Some(&ticket), &[FIRE, AMBU]);
+        world.pass(Millis(1_000));
+        world.node(A).moving.clear();
+        // The participant behind the trunk.
+        world.node(A).calls.insert((FIRE.into(), ANA.into(), "radio".into()), Vec::new());
+        match by_migration {
+            true => _ = world.migrate(A, B, None, &[FIRE, AMBU]),
+            false => _ = world.authorize(A, ANA, "radio"),
+        }
+        world.pass(Millis(100));
+        assert!(world.nodes[B].moving.contains(&(AMBU.into(), true)), "the group of the system that it leaves");
+        assert!(world.nodes[A].moving.contains(&(FIRE.into(), true)), "the group of the system that it comes to");
+    }
 }
 
 #[test]

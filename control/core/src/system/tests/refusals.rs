@@ -93,6 +93,40 @@ fn mig_19_each_reason_of_the_primary_system_has_its_own_cause() {
     assert_eq!(run(|world| world.lose = |_| true, None), "home-unreachable");
 }
 
+/// 0 says on the trunk that none is named: a profile with that index would never be the one that was asked for.
+#[test]
+fn no_profile_has_index_0_and_none_is_asked_for_by_it() {
+    let (mut world, ticket) = world();
+    let profile = |index| crate::user::Profile { index, partners: Vec::new(), groups: Vec::new(), n2: 1 };
+    let put = |index| {
+        let document = crate::user::User { profiles: [profile(1), profile(index)].into(), blocked: false };
+        Ask::PutUser { user: "sip:eva@a.example".into(), document }
+    };
+    let authorize = |index| Ask::Authorize {
+        user: ANA.into(),
+        client: "radio".into(),
+        profile: Some(index),
+        service: super::super::Service::default(),
+    };
+    let migrate = |index| match World::migrate_ask(ANA, "radio", A, Some(&ticket), &[FIRE]) {
+        Ask::Migrate { user, client, from, ticket, mode, groups, leg, service, .. } => {
+            Ask::Migrate { user, client, from, ticket, profile: Some(index), mode, groups, leg, service }
+        }
+        other => other,
+    };
+    for (at, zero, subject) in [
+        (A, put(0), "profiles[1].index"),
+        (A, authorize(0), "profile"),
+        (B, migrate(0), "profile"),
+        (A, migrate(0), "profile"),
+    ] {
+        let refused = world.ask(at, zero).expect_err("0 is no index");
+        assert_eq!((refused.cause.code(), refused.subject.as_str()), ("invalid-field", subject));
+    }
+    assert_eq!(world.in_call(FIRE, ANA, "radio"), [A], "and nobody was moved by it");
+    assert!(world.ask(A, put(2)).is_ok() && world.ask(B, migrate(1)).is_ok());
+}
+
 #[test]
 fn a_migration_is_refused_at_the_door() {
     let (mut world, ticket) = world();
@@ -108,6 +142,10 @@ fn a_migration_is_refused_at_the_door() {
     world.trunk(true);
     world.migrate(B, A, Some(&ticket), &[FIRE]);
     assert_eq!(code(&mut world, ANA, A), "migration-under-way");
+    let told = ["no-such-partner", "ticket-unknown", "home-unreachable", "migration-under-way"].map(Some);
+    assert_eq!(world.audited(B, "migration-refused"), told, "an agency asks who was sent away, and why");
+    let last = world.nodes[B].audit.iter().rfind(|line| line.event == "migration-refused").expect("it was just seen");
+    assert_eq!((&*last.system, last.user.as_deref()), (A, Some(ANA)));
 }
 
 #[test]
@@ -119,6 +157,7 @@ fn a_partner_has_at_most_its_quota_of_users_here() {
     };
     assert!(begin(ANA).is_ok() && begin("sip:ben@a.example").is_ok());
     assert_eq!(begin("sip:eva@a.example"), Err(("limit-reached", String::from("partners.migrated_users"))));
+    assert_eq!(world.audited(B, "migration-refused"), [Some("limit-reached")]);
 }
 
 #[test]
@@ -140,6 +179,50 @@ fn a_second_migration_while_the_first_has_no_commit_is_refused() {
     // The other ticket was not spent by that.
     world.give(A, Input::Letter { from: C.into(), letter: leave(&tickets[C]) });
     assert_eq!(world.audited(A, "migration-asked").len(), 2);
+}
+
+/// TS 23.280 §10.6.3 would allow "unknown user" as a reason: here a partner does not learn from any answer who is a user.
+#[test]
+fn mig_19_a_partner_does_not_learn_who_is_a_user() {
+    use wire::letter::What;
+    let (mut world, _) = world();
+    world.put_user(A, "sip:eva@a.example", &[], &[], 8);
+    let (migration, client, partner_user) = (Vec::from(*b"x"), String::from("radio"), String::from("sip:x@b.example"));
+    let mut answers = |user: &str| -> Vec<String> {
+        let user = String::from(user);
+        let (leave, none) = (|ticket| (ticket, user.clone(), client.clone()), Vec::new());
+        let affiliate = |generation| {
+            What::Affiliate(wire::AffiliationRequest {
+                user: user.clone(),
+                partner_user: partner_user.clone(),
+                client: client.clone(),
+                generation,
+                groups: [FIRE.into()].into(),
+            })
+        };
+        let leave = [none, migration.clone()]
+            .map(leave)
+            .map(|(ticket, user, client)| What::Leave(wire::Leave { ticket, user, client }));
+        let (migration, client) = (migration.clone(), client.clone());
+        let profile = wire::ProfileRequest { migration, user: user.clone(), client, index: 1 };
+        let wire::ProfileRequest { migration, client, .. } = profile.clone();
+        let partner_user = partner_user.clone();
+        let authorize = wire::AuthorizationRequest { migration, user: user.clone(), client, partner_user, index: 0 };
+        let questions = [What::Profile(profile), What::Authorize(authorize), affiliate(0), affiliate(1)];
+        let mut answers = Vec::new();
+        for what in leave.into_iter().chain(questions) {
+            world.give(A, Input::Letter { from: B.into(), letter: wire::Letter { id: 7, what: Some(what) } });
+            world.pass(Millis(DELAY.0 - 1));
+            let (_, _, _, letter) = world.letters.pop_back().expect("it is answered");
+            answers.push(std::format!("{letter:?}").replace(&user, "the user"));
+        }
+        answers
+    };
+    let nobody = answers("sip:nobody@a.example");
+    assert_eq!(nobody.len(), 6);
+    for user in [ANA, "sip:eva@a.example"] {
+        assert_eq!(answers(user), nobody, "{user}");
+    }
 }
 
 #[test]

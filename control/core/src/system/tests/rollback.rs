@@ -4,14 +4,14 @@
 use std::{string::String, vec::Vec};
 
 use relay_core::{
-    Millis,
+    Millis, Time,
     trunk::wire::{self, letter::What},
 };
 
 use super::{
-    super::{COMMIT_MS_MAX, GATE_MS_MAX, Input, MigrationAnswer, Phase},
+    super::{Answer, Ask, COMMIT_MS_MAX, GATE_MS_MAX, Input, MigrationAnswer, Output, Phase, System},
     moves::{AMBU, CHAT, FIRE, world},
-    world::{A, ANA, B, Shown, World},
+    world::{A, ANA, B, DELAY, Shown, World},
 };
 
 fn lose(what: fn(&What) -> bool) -> (World, MigrationAnswer<Shown>) {
@@ -272,4 +272,48 @@ fn whatever_breaks_at_whatever_moment_the_client_is_in_one_system_or_knows_that_
     for seen in [(Phase::Done, 1), (Phase::RolledBack, 1)] {
         assert!(ends.contains(&seen), "the sweep reaches {seen:?}");
     }
+}
+
+/// The gates with their times and results are what was answered, too.
+#[test]
+fn a_migration_shows_its_phases_after_a_crash_as_before() {
+    let gates = |world: &mut World, id: &str| world.migration(B, id).phases;
+    let (mut world, ticket) = world();
+    let failed = world.migrate(B, A, Some("00"), &[FIRE]);
+    world.pass(Millis(500));
+    let done = world.migrate(B, A, Some(&ticket), &[FIRE]);
+    world.pass(Millis(1_000));
+    let before = (gates(&mut world, &failed), gates(&mut world, &done));
+    assert_eq!((before.0[0].result, before.0.len(), before.1.len()), ("ticket-unknown", 1, 5));
+    assert!(before.1[0].took.as_millis() >= u128::from(2 * DELAY.0));
+    world.crash(B);
+    assert_eq!((gates(&mut world, &failed), gates(&mut world, &done)), before);
+    // One that was under way shows the gates that it had passed.
+    let (mut world, ticket) = super::moves::world();
+    let id = world.migrate(B, A, Some(&ticket), &[FIRE]);
+    while world.migration(B, &id).phase != Phase::Authorize {
+        world.pass(Millis(1));
+    }
+    let before = gates(&mut world, &id);
+    world.crash(B);
+    let shown = world.migration(B, &id);
+    assert_eq!((shown.phase, shown.phases, before.len()), (Phase::RolledBack, before, 2));
+}
+
+/// Version 1 without the phases: what a build wrote that did not store them.
+#[test]
+fn a_migration_of_an_older_build_is_shown_without_phases() {
+    let row = [b"\x01\x0a\x01u\x12\x01c\x1a\x01a\x58", &[Phase::Done as u8][..]].concat();
+    let rows = [("migrations".into(), "to m".into(), row)];
+    let mut system = System::<String>::restore(B, rows.into_iter()).expect("it can be read");
+    let ask = Ask::Migration { migration: "m".into() };
+    system.handle(Input::Ask { token: 1, ask, entropy: [0; 64] }, Time::ZERO);
+    let shown = loop {
+        match system.poll() {
+            Output::Answer { answer: Ok(Answer::Migration(shown)), .. } => break shown,
+            Output::Wake(_) => panic!("it is not answered"),
+            _ => {}
+        }
+    };
+    assert_eq!((shown.phase, shown.phases), (Phase::Done, Vec::new()));
 }

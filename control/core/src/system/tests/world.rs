@@ -35,10 +35,15 @@ pub(super) struct Node {
     pub(super) running: Vec<String>,
     pub(super) answers: BTreeMap<u64, Result<Answer<Shown>, Refused>>,
     pub(super) audit: Vec<Audit>,
+    pub(super) full: Vec<&'static str>,
     pub(super) moving: Vec<(String, bool)>,
     pub(super) partners: Vec<String>,
     tokens: u64,
     wake: Option<Time>,
+    /// Why nobody is entered.
+    pub(super) shut: Option<Cause>,
+    /// When somebody was to be entered.
+    pub(super) enters: Vec<Time>,
     /// Every write stays undone.
     pub(super) stuck: bool,
 }
@@ -55,10 +60,13 @@ impl Node {
             running: Vec::new(),
             answers: BTreeMap::new(),
             audit: Vec::new(),
+            full: Vec::new(),
             moving: Vec::new(),
             partners: Vec::new(),
             tokens: 0,
             wake: None,
+            shut: None,
+            enters: Vec::new(),
             stuck: false,
         }
     }
@@ -69,7 +77,7 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) nodes: BTreeMap<String, Node>,
     /// When it arrives, from, to, what.
-    letters: VecDeque<(Time, String, String, wire::Letter)>,
+    pub(super) letters: VecDeque<(Time, String, String, wire::Letter)>,
     up: bool,
     /// Letters that are swallowed, by what they say; the trunk stands.
     pub(super) lose: fn(&wire::letter::What) -> bool,
@@ -126,12 +134,14 @@ impl World {
                 Output::Store { number, records } => node.writes.push_back((now + WRITE, number, records)),
                 Output::Enter(enter) => {
                     let key = (enter.group.clone(), enter.user, enter.client);
-                    let result = match node.running.contains(&enter.group) || enter.home.is_some() {
-                        true => {
+                    node.enters.push(now);
+                    let runs = node.running.contains(&enter.group) || enter.home.is_some();
+                    let result = match node.shut.or((!runs).then_some(Cause::NoSuchCall)) {
+                        None => {
                             node.calls.insert(key, enter.resume);
                             Ok(format!("call of {} at {at}", enter.group))
                         }
-                        false => Err(Refused::new(Cause::NoSuchCall, enter.group, "no call runs")),
+                        Some(cause) => Err(Refused::new(cause, enter.group, "it is not entered")),
                     };
                     self.give_now(at, Input::Entered { number: enter.number, result });
                 }
@@ -145,6 +155,7 @@ impl World {
                     self.give_now(at, Input::Left { number, resume });
                 }
                 Output::Audit(line) => node.audit.push(line),
+                Output::Full { limit } => node.full.push(limit),
                 Output::Partner { system, partner } => {
                     node.partners.retain(|known| *known != system);
                     node.partners.extend(partner.map(|_| system));

@@ -11,13 +11,13 @@ use super::{
 const AT0: u16 = 4000;
 const AT1: u16 = 5000;
 
-fn resume(star: &Star, port: u16, user: &str, points: &[(u32, u64)]) -> Participant {
+pub(super) fn resume(star: &Star, port: u16, user: &str, points: &[(u32, u64)]) -> Participant {
     let points = points.iter().map(|(ssrc, sequence)| ResumePoint { ssrc: Ssrc(*ssrc), sequence: *sequence });
     Participant { resume: points.collect(), ..star.who(1, user, port) }
 }
 
 /// The home with a talker that has said so many packets; the partner comes now.
-fn after(packets: u16) -> Star {
+pub(super) fn after(packets: u16) -> Star {
     let mut star = Star::new(1, settings());
     star.enter(HOME, 0, "sip:at0@a", AT0);
     star.enter(HOME, 1, "sip:ben@a", 4100);
@@ -83,7 +83,7 @@ fn a_backfill_of_which_a_part_is_late_is_kept_and_the_rest_is_missed() {
     star.talk(HOME, 0, AT0.into(), 0..50);
     star.cut(1);
     star.run(1_000);
-    let mut star = again(star);
+    let mut star = again(star, &[50..60, 60..70], false);
     star.run(2_000);
     let mut expected = numbers(AT0.into(), 0..70);
     expected.extend(numbers(AT0.into(), 100..101));
@@ -94,8 +94,8 @@ fn a_backfill_of_which_a_part_is_late_is_kept_and_the_rest_is_missed() {
     assert_eq!((ssrc.0, first, last), (AT0.into(), 70, 99));
 }
 
-/// The partner subscribes once more, by hand, and gets a backfill that stops in its middle.
-fn again(mut star: Star) -> Star {
+/// The partner subscribes once more, by hand, and gets these of the fifty packets of a backfill; `done`: it has an end.
+pub(super) fn again(mut star: Star, brought: &[core::ops::Range<u16>], done: bool) -> Star {
     let voice =
         wire::Voice { ssrc: AT0.into(), user: "sip:at0@a".into(), sequence: 99, timestamp: 99 * 320, payload_type: 96 };
     let partner = &mut star.systems[1];
@@ -111,10 +111,13 @@ fn again(mut star: Star) -> Star {
     let age = (0..50).rev().map(|at| at * 20).collect();
     let spacing = wire::frame::What::Spacing(wire::Spacing { flow: 20, age });
     partner.tell(Input::Trunk { from: TRUNK, what: FromTrunk::Frame(spacing) });
-    for sequence in 50..70 {
+    for sequence in brought.iter().cloned().flatten() {
         let bytes = rtp_bytes(AT0.into(), sequence);
         let packet = rtp::Packet::parse(&bytes).expect("a packet");
         partner.tell(Input::Trunk { from: TRUNK, what: FromTrunk::Backfill(Some(packet)) });
+    }
+    if done {
+        partner.tell(Input::Trunk { from: TRUNK, what: FromTrunk::Backfill(None) });
     }
     let bytes = rtp_bytes(AT0.into(), 100);
     let packet = rtp::Packet::parse(&bytes).expect("a packet");

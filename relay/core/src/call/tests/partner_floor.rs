@@ -4,7 +4,10 @@ use super::{
     star::{HOME, Star},
     *,
 };
-use crate::floor::message::{Message, Track};
+use crate::{
+    floor::message::{Message, Track},
+    trunk::Overstep,
+};
 
 const AT0: u16 = 4000;
 const AT1: u16 = 5000;
@@ -166,6 +169,10 @@ fn announcements_that_are_wrong_are_answered_with_expel_and_disturb_nobody() {
         let Output::Frame { frame, .. } = star.systems[HOME].call.poll() else { panic!("an answer for {cause}") };
         let Some(wire::frame::What::Expel(expel)) = frame.what else { panic!("an expel: {frame:?}") };
         assert_eq!(expel.cause, cause);
+        let Output::Overstepped { trunk, what, cause: told, .. } = star.systems[HOME].call.poll() else {
+            panic!("it is put on record")
+        };
+        assert_eq!((trunk, what, told), (TrunkId(1), Overstep::Participant, cause));
         assert_eq!(star.systems[HOME].call.participants(), before);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     star::{HOME, Star, numbers},
     *,
 };
-use crate::call::Drop;
+use crate::{call::Drop, trunk::Overstep};
 
 const AT0: u16 = 4000;
 const AT1: u16 = 5000;
@@ -45,6 +45,27 @@ fn media_of_nobody_who_holds_the_floor_behind_that_trunk_is_dropped_and_counted(
         assert_eq!(star.dropped(HOME, Drop::Injected), expected, "{ssrc:#x} by {partner}");
     }
     star.run(100);
+    // Whoever does not have the floor may have had it a moment ago, or is not announced yet; an SSRC outside of its range is made
+    // up, and put on record once in a second and trunk.
+    let oversteps = |star: &Star| -> Vec<(usize, &'static str)> {
+        let of = |noted: &(usize, Spanning)| match noted.1 {
+            Spanning::Overstepped(Overstep::Media, cause) => Some((noted.0, cause)),
+            _ => None,
+        };
+        star.noted.iter().filter_map(of).collect()
+    };
+    assert_eq!(oversteps(&star), [(HOME, "ssrc-out-of-range"), (HOME, "ssrc-out-of-range")]);
+    let inject = |star: &mut Star, ssrc| {
+        let bytes = rtp_bytes(ssrc, 10);
+        star.arrive(HOME, 1, FromTrunk::Media(rtp::Packet::parse(&bytes).expect("a packet")));
+        star.run(1);
+    };
+    star.run(1000);
+    let unknown = star.ssrc(1, 9999);
+    for ssrc in [unknown, strange, strange] {
+        inject(&mut star, ssrc);
+    }
+    assert_eq!(oversteps(&star)[2..], [(HOME, "ssrc-out-of-range")]);
     assert_eq!((star.heard(HOME, AT0), star.heard(2, AT2)), (alloc::vec![], alloc::vec![]));
     // The home may not speak under SSRCs of the partner either.
     let bytes = rtp_bytes(holder, 9);

@@ -167,6 +167,8 @@ impl Life {
         }
         let refused = self.star.noted.iter().filter(|noted| matches!(noted.1, Spanning::Refused(_))).count();
         assert_eq!(refused, 0, "{:?}", self.star.noted);
+        let overstepped = self.star.noted.iter().any(|noted| matches!(noted.1, Spanning::Overstepped(..)));
+        assert!(!overstepped, "an honest partner is accused: {:?}", self.star.noted);
     }
 
     /// Once trunks hold, everybody hears who talks, everywhere.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     TrunkId,
     roster::{Attachment, Behind},
-    trunk::{Range, wire},
+    trunk::{Overstep, Range, wire},
 };
 
 /// The one trunk, in either system's numbering.
@@ -24,6 +24,7 @@ pub(super) enum Spanning {
     Refused(String),
     Expelled(Slot),
     Missed(Ssrc, u64, u64),
+    Overstepped(Overstep, &'static str),
 }
 
 impl Spanning {
@@ -42,6 +43,7 @@ impl Spanning {
             Output::Refused { cause } => (TRUNK, Spanning::Refused(cause)),
             Output::Expelled { slot, .. } => (TRUNK, Spanning::Expelled(slot)),
             Output::Missed { ssrc, first, last } => (TRUNK, Spanning::Missed(ssrc, first, last)),
+            Output::Overstepped { trunk, what, cause, .. } => (trunk, Spanning::Overstepped(what, cause)),
             output => panic!("nothing of a trunk: {output:?}"),
         }
     }
@@ -209,6 +211,7 @@ impl Pair {
             Spanning::Ready(range) => self.range = Some(range),
             Spanning::Missed(ssrc, first, last) => self.missed.push((ssrc.0, first, last)),
             Spanning::Refused(cause) => panic!("refused: {cause}"),
+            Spanning::Overstepped(what, cause) => panic!("nobody oversteps: {what:?} {cause}"),
             Spanning::Expelled(slot) => self.partner.leave(slot.0),
         }
     }

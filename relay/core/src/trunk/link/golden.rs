@@ -105,7 +105,7 @@ fn describe(link: &Link) -> String {
 
 /// What was counted between the two, but that a frame came.
 fn counted(before: &Counters, after: &Counters) -> String {
-    let rows = before.rows().into_iter().zip(after.rows());
+    let rows = before.rows().zip(after.rows());
     let changed = rows.filter(|(before, after)| before != after && before.0 != "frames");
     changed.map(|(_, (name, _))| format!(" [{name}]")).collect()
 }

@@ -7,7 +7,10 @@ use alloc::{
 };
 
 use super::{Link, Output, What};
-use crate::trunk::wire::{Announce, Depart, Expel, Frame, Refused, Subscribe, Unsubscribe};
+use crate::trunk::{
+    Overstep,
+    wire::{Announce, Depart, Expel, Frame, Refused, Subscribe, Unsubscribe},
+};
 
 /// What the partner has here.
 #[derive(Debug, Default)]
@@ -95,7 +98,11 @@ impl Link {
             self.counters.out_of_place += 1;
         } else if self.home.calls.values().any(|call| call.group == subscribe.group) {
             self.counters.subscribed_twice += 1;
-            self.refuse(flow, "already-subscribed", String::from("this trunk carries the group's call already"));
+            self.refuse(
+                flow,
+                "already-subscribed",
+                format!("this trunk carries the call of {} already", subscribe.group),
+            );
         } else if self.home.calls.len() >= usize::try_from(self.limits.calls).unwrap_or(usize::MAX) {
             self.counters.calls_refused += 1;
             let most = self.limits.calls;
@@ -126,12 +133,15 @@ impl Link {
         if self.home.expel(flow, reference) {
             // Expel says that nobody has this reference any more, so whoever had it goes too: both sides stay of one mind.
             self.counters.references_forged += 1;
-            self.tell_expelled(flow, reference, "forged-reference");
+            let detail = format!("reference {reference:#x} was announced twice in call {own}; nobody has it now");
+            self.tell_expelled(flow, reference, "forged-reference", detail);
             let depart = What::Depart(Depart { flow: own, reference });
             self.outputs.push_back(Output::Deliver(Frame { what: Some(depart) }));
         } else if self.home.participants >= self.limits.participants {
             self.counters.participants_refused += 1;
-            self.tell_expelled(flow, reference, "limit-reached");
+            let most = self.limits.participants;
+            let detail = format!("{most} participants are announced over this trunk (trunk.participants)");
+            self.tell_expelled(flow, reference, "limit-reached", detail);
         } else {
             self.home.announce(flow, reference);
             self.deliver(What::Announce(announce));
@@ -146,11 +156,13 @@ impl Link {
         }
     }
 
-    fn refuse(&mut self, flow: u32, cause: &str, detail: String) {
-        self.send(What::Refused(Refused { flow, cause: cause.into(), detail }));
+    fn refuse(&mut self, flow: u32, cause: &'static str, detail: String) {
+        self.send(What::Refused(Refused { flow, cause: cause.into(), detail: detail.clone() }));
+        self.overstepped(Overstep::Subscription, cause, detail);
     }
 
-    fn tell_expelled(&mut self, flow: u32, reference: u32, cause: &str) {
+    fn tell_expelled(&mut self, flow: u32, reference: u32, cause: &'static str, detail: String) {
         self.send(What::Expel(Expel { flow, reference, cause: cause.into() }));
+        self.overstepped(Overstep::Participant, cause, detail);
     }
 }

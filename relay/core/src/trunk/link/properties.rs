@@ -106,7 +106,7 @@ impl Pair {
                 Output::Send(frame) => self.wires[side].push_back(frame),
                 Output::Deliver(frame) => self.hear(side, frame.what.unwrap()),
                 Output::Wake(_) => return,
-                Output::Ready { .. } | Output::RoundTrip(_) => {}
+                Output::Ready { .. } | Output::RoundTrip(_) | Output::Overstepped { .. } => {}
                 broken => panic!("{broken:?}"),
             }
         }

@@ -1,6 +1,15 @@
 //! What one partner may ask for, and what was counted of it.
 
-use crate::time::Time;
+use alloc::format;
+
+use super::{Link, State};
+use crate::{
+    time::{Millis, Time},
+    trunk::Overstep,
+};
+
+/// That media are beyond their limits is said so often.
+const TOLD_EVERY: Millis = Millis(1_000);
 
 /// What one partner may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,6 +17,9 @@ pub struct Limits {
     /// `trunk.frames_per_s`: frames in a second, and at once after a quiet one. More of them end the connection, because a frame
     /// left out would leave the two sides of one mind no more.
     pub frames_per_s: u32,
+    /// `trunk.letters_per_s`: letters of the partner's control plane in a second, and at once after a quiet one. More of them end
+    /// the connection: whoever waits for the answer to a letter left out would wait in vain.
+    pub letters_per_s: u32,
     /// `trunk.calls`: calls of this system that the partner subscribes at the same time. More are refused one by one.
     pub calls: u32,
     /// `trunk.participants`: participants that the partner announces, in all calls. More are expelled one by one.
@@ -19,10 +31,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 500 talkers at 50 packets a second, each of 250 octets, fill the media's limits.
+    /// 500 talkers at 50 packets a second, each of 250 octets, fill the media's limits. A partner that comes back may owe 10,000
+    /// letters, and writes them at once.
     fn default() -> Limits {
         Limits {
             frames_per_s: 5_000,
+            letters_per_s: 10_000,
             calls: 1_024,
             participants: 10_000,
             packets_per_s: 25_000,
@@ -66,6 +80,12 @@ pub struct Counters {
     pub echoes_refused: u64,
     /// Frames of the own calls that had nobody to go to any more.
     pub unsent: u64,
+    /// Letters within the limit.
+    pub letters: u64,
+    /// Letters beyond `trunk.letters_per_s`: each has ended a connection.
+    pub letters_flooded: u64,
+    /// Letters that came when the connection was given up already.
+    pub letters_late: u64,
     /// Media packets within the limits.
     pub media_allowed: u64,
     /// Media packets beyond `trunk.packets_per_s` or `trunk.bytes_per_s`, or of a trunk that is not in use.
@@ -73,28 +93,104 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Every counter with its name, in one order.
-    pub fn rows(&self) -> [(&'static str, u64); 18] {
+    /// What the partner asked and did not get, each with its cause: a limit, or a word.
+    pub fn refusals(&self) -> [(&'static str, u64); 10] {
         [
+            ("trunk.calls", self.calls_refused),
+            ("trunk.participants", self.participants_refused),
+            ("trunk.frames_per_s", self.flooded),
+            ("trunk.letters_per_s", self.letters_flooded),
+            ("trunk.media_per_s", self.media_refused),
+            ("forged-reference", self.references_forged),
+            ("unknown-flow", self.unknown_flow),
+            ("unknown-reference", self.unknown_reference),
+            ("already-subscribed", self.subscribed_twice),
+            ("out-of-place", self.out_of_place),
+        ]
+    }
+
+    /// Every counter with its name, in one order.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let others = [
             ("frames", self.frames),
             ("link", self.link),
             ("delivered", self.delivered),
-            ("calls_refused", self.calls_refused),
-            ("subscribed_twice", self.subscribed_twice),
-            ("participants_refused", self.participants_refused),
-            ("references_forged", self.references_forged),
-            ("unknown_flow", self.unknown_flow),
-            ("unknown_reference", self.unknown_reference),
-            ("out_of_place", self.out_of_place),
             ("unwanted", self.unwanted),
-            ("flooded", self.flooded),
             ("malformed", self.malformed),
             ("late", self.late),
-            ("echoes_refused", self.echoes_refused),
+            ("echoes-refused", self.echoes_refused),
             ("unsent", self.unsent),
-            ("media_allowed", self.media_allowed),
-            ("media_refused", self.media_refused),
-        ]
+            ("letters", self.letters),
+            ("letters-late", self.letters_late),
+            ("media-allowed", self.media_allowed),
+        ];
+        others.into_iter().chain(self.refusals())
+    }
+}
+
+impl Link {
+    /// Whether a letter of the partner is within its quota. Asked once for every letter; the first one beyond ends the
+    /// connection, as what is polled next says.
+    pub fn allows_letter(&mut self, now: Time) -> bool {
+        if !self.is_open() {
+            self.counters.letters_late += 1;
+            return false;
+        }
+        let allowed = self.rates.letters.has(1, now);
+        if allowed {
+            self.rates.letters.take(1);
+            self.counters.letters += 1;
+        } else {
+            self.counters.letters_flooded += 1;
+            let most = self.limits.letters_per_s;
+            self.close("flood", format!("more than {most} letters in a second (trunk.letters_per_s)"));
+        }
+        allowed
+    }
+
+    /// Whether a media packet of the partner, of so many octets, is within its quota. Asked once for every packet.
+    pub fn allows_media(&mut self, octets: usize, now: Time) -> bool {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        let ready = self.state == State::Ready;
+        let allowed = ready && self.rates.packets.has(1, now) && self.rates.octets.has(octets, now);
+        if allowed {
+            self.rates.packets.take(1);
+            self.rates.octets.take(octets);
+            self.counters.media_allowed += 1;
+        } else {
+            self.counters.media_refused += 1;
+        }
+        // No text is made for each of them.
+        if ready && !allowed && self.rates.media_told.is_none_or(|told| now.since(told) >= TOLD_EVERY) {
+            self.rates.media_told = Some(now);
+            let Limits { packets_per_s, bytes_per_s, .. } = self.limits;
+            let detail = format!("media exceed {packets_per_s} packets or {bytes_per_s} octets in a second");
+            self.overstepped(Overstep::Media, "limit-reached", detail);
+        }
+        allowed
+    }
+}
+
+/// The rates that one partner may use up.
+#[derive(Debug)]
+pub(super) struct Rates {
+    pub(super) frames: Bucket,
+    letters: Bucket,
+    packets: Bucket,
+    octets: Bucket,
+    media_told: Option<Time>,
+}
+
+impl Rates {
+    pub(super) fn full(limits: &Limits) -> Rates {
+        let full = |per_s: u32| Bucket::full(per_s.into());
+        Rates {
+            frames: full(limits.frames_per_s),
+            letters: full(limits.letters_per_s),
+            packets: full(limits.packets_per_s),
+            octets: full(limits.bytes_per_s),
+            media_told: None,
+        }
     }
 }
 
@@ -110,7 +206,7 @@ pub(super) struct Bucket {
 const MILLION: u64 = 1_000_000;
 
 impl Bucket {
-    pub(super) fn full(per_s: u64) -> Bucket {
+    fn full(per_s: u64) -> Bucket {
         Bucket { per_s, level: per_s.saturating_mul(MILLION), filled: Time::ZERO }
     }
 

@@ -8,13 +8,14 @@ use crate::trunk::wire::{
     Announce, Depart, Ended, Expel, Floor, Heartbeat, Refused, Spacing, Subscribe, Subscribed, Unsubscribe,
 };
 
+mod quotas;
 mod words;
 
 pub(super) use words::{input, spell};
 
 /// Small ones, so that a few lines stand on both sides of them.
 pub(super) const LIMITS: Limits =
-    Limits { frames_per_s: 20, calls: 2, participants: 2, packets_per_s: 10, bytes_per_s: 1_000 };
+    Limits { frames_per_s: 20, letters_per_s: 20, calls: 2, participants: 2, packets_per_s: 10, bytes_per_s: 1_000 };
 
 pub(super) fn link() -> Link {
     Link::new("a.example", "b.example", 41, LIMITS)
@@ -144,6 +145,8 @@ fn media_does_not_keep_a_trunk_alive() {
     for at in 0..400 {
         link.allows_media(1, Time::ZERO + Millis(at * 10));
     }
+    let told = drain(&mut link);
+    assert!(told.len() <= 4 && told.iter().all(|said| said == "overstepped Media limit-reached"), "{told:?}");
     check_with(&mut link, "4000 ms -> send goodbye silent, lost, close silent");
 }
 
@@ -210,101 +213,6 @@ fn what_the_partner_subscribed_and_announced_is_gone_with_the_connection() {
 }
 
 #[test]
-fn frames_up_to_the_limit_pass_and_one_more_ends_the_trunk() {
-    let mut link = ready();
-    let floors = LIMITS.frames_per_s - 1;
-    for _ in 0..floors {
-        link.handle(input("b floor 1"), Time::ZERO);
-    }
-    assert_eq!((drain(&mut link), link.counters().unknown_flow), (Vec::<String>::new(), u64::from(floors)));
-    link.handle(input("b floor 1"), Time::ZERO);
-    assert_eq!(drain(&mut link), ["send goodbye flood", "lost", "close flood"]);
-    assert_eq!(link.counters().flooded, 1);
-
-    let mut link = ready();
-    for number in 0..200 {
-        let time = Time::ZERO + Millis(1000 / LIMITS.frames_per_s * number);
-        link.handle(input("b floor 1"), time);
-        wait(&mut link, time);
-    }
-    assert_eq!((link.state(), link.counters().flooded), (State::Ready, 0), "a steady stream at the limit passes");
-}
-
-#[test]
-fn calls_up_to_the_limit_are_subscribed_and_one_more_is_refused() {
-    let mut link = ready();
-    check_with(
-        &mut link,
-        "0 ms  b subscribe 7 fire     -> deliver subscribe 7 fire
-         0 ms  b subscribe 8 water    -> deliver subscribe 8 water
-         0 ms  b subscribe 9 air      -> send refused 9 limit-reached
-         0 ms  a refused 7 x          -> send refused 7 x
-         0 ms  b subscribe 9 air      -> deliver subscribe 9 air
-         0 ms  b subscribe 10 earth   -> send refused 10 limit-reached
-         0 ms  a subscribed 9 1, a ended 9 -> send subscribed 9 1, send ended 9
-         0 ms  b subscribe 10 earth   -> deliver subscribe 10 earth
-         0 ms  a subscribed 10 2, b unsubscribe 2 -> send subscribed 10 2, deliver unsubscribe 2
-         0 ms  b subscribe 11 fire    -> deliver subscribe 11 fire",
-    );
-    assert_eq!((link.counters().calls_refused, link.subscriptions()), (2, 2));
-}
-
-#[test]
-fn participants_up_to_the_limit_are_announced_and_one_more_is_expelled() {
-    let mut link = ready();
-    check_with(
-        &mut link,
-        "0 ms  b subscribe 7 fire, a subscribed 7 1   -> deliver subscribe 7 fire, send subscribed 7 1
-         0 ms  b subscribe 8 water, a subscribed 8 2  -> deliver subscribe 8 water, send subscribed 8 2
-         0 ms  b announce 1 5, b announce 2 5         -> deliver announce 1 5, deliver announce 2 5
-         0 ms  b announce 1 6                         -> send expel 7 6 limit-reached
-         0 ms  b depart 1 6                           -> .
-         0 ms  b depart 2 5, b announce 1 6           -> deliver depart 2 5, deliver announce 1 6
-         0 ms  b announce 2 9                         -> send expel 8 9 limit-reached
-         0 ms  a expel 7 6 x, b announce 2 9          -> send expel 7 6 x, deliver announce 2 9
-         0 ms  b announce 2 10, b unsubscribe 1       -> send expel 8 10 limit-reached, deliver unsubscribe 1
-         0 ms  b announce 2 10                        -> deliver announce 2 10",
-    );
-    let counters = link.counters();
-    assert_eq!((counters.participants_refused, counters.unknown_reference, link.participants()), (3, 1, 2));
-}
-
-#[test]
-fn new_limits_count_at_once_and_take_nothing_away() {
-    let mut link = ready();
-    check_with(
-        &mut link,
-        "0 ms  b subscribe 7 fire, a subscribed 7 1 -> deliver subscribe 7 fire, send subscribed 7 1",
-    );
-    link.limit(Limits { participants: 1, ..LIMITS });
-    check_with(
-        &mut link,
-        "0 ms  b announce 1 5 -> deliver announce 1 5
-         0 ms  b announce 1 6 -> send expel 7 6 limit-reached",
-    );
-    link.limit(Limits { participants: 0, ..LIMITS });
-    assert_eq!(link.participants(), 1);
-    link.limit(Limits { participants: 2, ..LIMITS });
-    check_with(&mut link, "0 ms  b announce 1 6 -> deliver announce 1 6");
-}
-
-#[test]
-fn media_up_to_either_limit_passes_and_one_more_is_counted() {
-    let mut link = ready();
-    let passed =
-        |link: &mut Link, octets, at| (0..30).filter(|_| link.allows_media(octets, Time::ZERO + Millis(at))).count();
-    assert_eq!(passed(&mut link, 10, 0), 10, "packets");
-    assert_eq!(passed(&mut link, 10, 99), 0);
-    assert_eq!(passed(&mut link, 10, 100), 1, "a tenth of a second later one more");
-    assert_eq!(passed(&mut link, 300, 60_000), 3, "octets");
-    assert_eq!(passed(&mut link, 100, 60_000), 1, "what is left of them");
-    assert!(!link.allows_media(usize::MAX, Time::ZERO + Millis(90_000)));
-    assert_eq!((link.counters().media_allowed, link.counters().media_refused), (15, 136));
-    link.handle(Input::Down, Time::ZERO + Millis(90_000));
-    assert!(!link.allows_media(1, Time::ZERO + Millis(99_000)), "a trunk that is down carries nothing");
-}
-
-#[test]
 fn a_reference_announced_twice_in_a_call_is_nobodys() {
     let mut link = ready();
     check_with(
@@ -312,7 +220,7 @@ fn a_reference_announced_twice_in_a_call_is_nobodys() {
         "0 ms  b subscribe 7 fire, a subscribed 7 1   -> deliver subscribe 7 fire, send subscribed 7 1
          0 ms  b subscribe 8 water, a subscribed 8 2  -> deliver subscribe 8 water, send subscribed 8 2
          0 ms  b announce 1 5, b announce 2 5         -> deliver announce 1 5, deliver announce 2 5
-         0 ms  b announce 1 5                         -> send expel 7 5 forged-reference, deliver depart 1 5",
+         0 ms  b announce 1 5                         -> send expel 7 5 forged-reference, overstepped Participant forged-reference, deliver depart 1 5",
     );
     assert_eq!((link.counters().references_forged, link.participants()), (1, 1));
     assert_eq!((link.announced(1, 5), link.announced(2, 5)), (false, true));
@@ -325,7 +233,7 @@ fn the_call_of_a_group_is_carried_once() {
         check_with(
             &mut link,
             "0 ms  b subscribe 7 fire  -> deliver subscribe 7 fire
-             0 ms  b subscribe 8 fire  -> send refused 8 already-subscribed
+             0 ms  b subscribe 8 fire  -> send refused 8 already-subscribed, overstepped Subscription already-subscribed
              0 ms  b subscribe 7 water -> .",
         );
         link

@@ -62,6 +62,7 @@ pub(in crate::trunk::link) fn spell(output: &Output) -> String {
         Output::Ready { incarnation, restarted: false } => format!("ready {incarnation}"),
         Output::Ready { incarnation, restarted: true } => format!("ready {incarnation} restarted"),
         Output::RoundTrip(length) => format!("round-trip {}", length.0),
+        Output::Overstepped { what, cause, .. } => format!("overstepped {what:?} {cause}"),
         Output::Lost => "lost".to_string(),
         Output::Close { cause, .. } => format!("close {cause}"),
         Output::Wake(_) => "wake".to_string(),

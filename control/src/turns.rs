@@ -1,6 +1,6 @@
 //! Things that happen one after the other, under a key; under different keys at the same time.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use tokio::sync::oneshot;
 
@@ -8,21 +8,26 @@ use tokio::sync::oneshot;
 const KEYS_UNCHECKED: usize = 1_024;
 
 /// What was begun last under each key.
-#[derive(Default)]
-pub(super) struct Turns {
-    last: HashMap<String, oneshot::Receiver<()>>,
+pub(crate) struct Turns<K> {
+    last: HashMap<K, oneshot::Receiver<()>>,
     checked: usize,
 }
 
-impl Turns {
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Turns { last: HashMap::new(), checked: 0 }
+    }
+}
+
+impl<K: Eq + Hash> Turns<K> {
     /// Does `work` in a task of its own, after what was begun under this key before.
-    pub(super) fn take(&mut self, key: &str, work: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn take(&mut self, key: K, work: impl Future<Output = ()> + Send + 'static) {
         if self.last.len() > self.checked + KEYS_UNCHECKED {
             self.last.retain(|_, last| matches!(last.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
             self.checked = self.last.len();
         }
         let (done, after) = oneshot::channel::<()>();
-        let before = self.last.insert(key.to_owned(), after);
+        let before = self.last.insert(key, after);
         tokio::spawn(async move {
             if let Some(before) = before {
                 // It ends when the one before drops its end.
@@ -74,7 +79,7 @@ mod tests {
         let mut turns = Turns::default();
         for number in 0..4 * KEYS_UNCHECKED {
             let (end, ended) = oneshot::channel::<()>();
-            turns.take(&number.to_string(), async move { _ = end.send(()) });
+            turns.take(number, async move { _ = end.send(()) });
             ended.await.expect("it is done");
             tokio::task::yield_now().await;
         }
