@@ -1,6 +1,7 @@
 //! The calls that a worker owns: what comes in goes to the core of its call, what the core says is done.
 
 mod busy;
+mod company;
 mod incoming;
 mod letters;
 mod spanning;
@@ -19,6 +20,7 @@ use relay_table::{Change, Look, Row};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use busy::Busy;
+use company::Company;
 use strangers::Strangers;
 
 use super::{
@@ -51,6 +53,7 @@ pub(super) struct Calls {
     running: Vec<Option<Box<Running>>>,
     /// Calls that have something to hand out, in turn.
     busy: Busy,
+    company: Company,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
     strangers: Strangers,
 }
@@ -101,6 +104,7 @@ impl Calls {
             legs: Legs::default(),
             running: Vec::new(),
             busy: Busy::default(),
+            company: Company::default(),
             wakes: BinaryHeap::new(),
             strangers: Strangers::default(),
         }
@@ -188,6 +192,11 @@ impl Calls {
         true
     }
 
+    /// Whether several calls have live media, so that none may have the worker for long.
+    pub(super) fn in_company(&self) -> bool {
+        self.company.is_there(self.now)
+    }
+
     /// The call has, or may have, something to hand out.
     fn mark(&mut self, index: usize) {
         if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut)
@@ -203,6 +212,7 @@ impl Calls {
         let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) else { return false };
         let (sockets, counters, outgoing) = (&self.sockets, &*self.counters, &mut self.outgoing);
         let exchange = &*self.exchange;
+        running.call.in_company(self.company.is_there(self.now));
         let mut done = 0;
         let more = loop {
             match running.call.poll() {

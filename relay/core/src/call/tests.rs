@@ -1,5 +1,6 @@
 //! A call in virtual time: what is handed out is captured per participant, and judged.
 
+mod company;
 mod floor;
 mod late_entry;
 mod legs;
