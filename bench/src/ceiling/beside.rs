@@ -75,7 +75,8 @@ fn play(
     let of = |value: fn(&(f64, f64)) -> f64| rounds.iter().map(value).collect::<Vec<f64>>();
     vec![
         Row::of(ids[0], meaning, &of(|round| round.0 / round.1), "ratio", Must::AtMost(most))
-            .noting(discarded(worthless)),
+            .noting(discarded(worthless))
+            .at_length(),
         Row::of(ids[1], "the same beside the large call, p99", &of(|round| round.0), "us", Must::Print),
         Row::of(ids[2], "the same alone, p99", &of(|round| round.1), "us", Must::Print),
     ]
@@ -104,6 +105,9 @@ impl Company {
 
     fn stop(self) -> Stage {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the talker ends")
+        let stage = self.thread.join().expect("the talker ends");
+        // Who is alone next does not wait for what is left of it.
+        stage.rest();
+        stage
     }
 }

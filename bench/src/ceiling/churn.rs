@@ -67,7 +67,7 @@ fn row((rounds, worthless): (Vec<Round>, usize), id: &'static str, meaning: &'st
         Must::AtMost(_) if entries < 0.95 * ENTRIES => {
             Row::unmeasured(id, meaning, "share", must, format!("the harness came to {entries:.0} entries/s only"))
         }
-        _ => Row::of(id, meaning, &losses, "share", must).noting(note),
+        _ => Row::of(id, meaning, &losses, "share", must).noting(note).at_length(),
     }
 }
 

@@ -57,7 +57,7 @@ fn first(run: &mut Run<'_>, sink: &mut Sink, rate: f64) -> Vec<Row> {
     let note = format!("{rate:.0} packets/s; {}", discarded(worthless));
     let meaning = "residence p99, N = 100 at 30 % of the ceiling / bare UDP echo p99 at that rate";
     vec![
-        row("R7", meaning, |round| round.0 / round.2, "ratio", Must::AtMost(2.0)).noting(note),
+        row("R7", meaning, |round| round.0 / round.2, "ratio", Must::AtMost(2.0)).noting(note).at_length(),
         row("R7c", "residence p99, N = 100 at 30 % of the ceiling", |round| round.0, "us", Must::Print),
         row("R7d", "residence p50, N = 100 at 30 % of the ceiling", |round| round.1, "us", Must::Print),
         row(
@@ -86,7 +86,7 @@ fn apart(run: &mut Run<'_>, sink: &mut Sink, rate: f64) -> Vec<Row> {
     let apart: Vec<f64> = rounds.iter().map(|round| round.0).collect();
     let meaning = "first to last participant, N = 1000 at 30 % of the ceiling / 1000 x raw cost per datagram";
     vec![
-        Row::of("R7b", meaning, &ratios, "ratio", Must::AtMost(1.15)).noting(discarded(worthless)),
+        Row::of("R7b", meaning, &ratios, "ratio", Must::AtMost(1.15)).noting(discarded(worthless)).at_length(),
         Row::of("R7f", "first to last participant, N = 1000, median of a round", &apart, "us", Must::Print),
     ]
 }

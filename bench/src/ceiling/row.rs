@@ -28,6 +28,8 @@ pub struct Row {
     pub must: Must,
     /// What a reader has to know, or why it was not measured.
     pub note: Option<String>,
+    /// Whether seconds suffice to judge it. A hundredth of the packets of a short round are a handful.
+    pub quick: bool,
 }
 
 /// A promise.
@@ -50,7 +52,7 @@ impl Row {
         unit: &'static str,
         must: Must,
     ) -> Row {
-        Row { id, meaning: meaning.into(), value, spread: (value, value), unit, must, note: None }
+        Row { id, meaning: meaning.into(), value, spread: (value, value), unit, must, note: None, quick: true }
     }
 
     /// Median and spread of rounds. Fewer than `ROUNDS_LEAST` are no figure.
@@ -86,6 +88,17 @@ impl Row {
         // Why it was not measured matters more.
         let note = self.note.or(Some(note.into()));
         Row { note, ..self }
+    }
+
+    /// The same, which a short run shows and does not judge.
+    #[must_use]
+    pub fn at_length(self) -> Row {
+        Row { quick: false, ..self }
+    }
+
+    /// Whether a short run finds nothing broken. What could not be measured in seconds is no sign of that.
+    pub fn passes_short(&self) -> bool {
+        !self.quick || !self.measured() || self.keeps(SHORT_SLACK)
     }
 
     /// Whether there is a figure.
@@ -170,6 +183,14 @@ mod tests {
         assert!(row(3.0, Must::AtMost(3.0)).met() && !row(3.1, Must::AtMost(3.0)).met());
         assert!(row(4.5, Must::AtMost(3.0)).keeps(SHORT_SLACK) && !row(4.6, Must::AtMost(3.0)).keeps(SHORT_SLACK));
         assert!(!row(1.0, Must::AtMost(0.0)).keeps(SHORT_SLACK), "nothing is allowed where nothing is promised");
+    }
+
+    #[test]
+    fn a_short_run_judges_what_seconds_can_show() {
+        let missed = Row::single("X", "x", 9.0, "ratio", Must::AtMost(1.0));
+        assert!(!missed.passes_short());
+        assert!(missed.at_length().passes_short());
+        assert!(Row::unmeasured("X", "x", "ratio", Must::AtMost(1.0), "no tool").passes_short());
     }
 
     #[test]

@@ -57,7 +57,8 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     let ratios: Vec<f64> = rounds.iter().map(|round| gain(round).0 / gain(round).1).collect();
     vec![
         Row::of("R10", meaning, &ratios, unit, must)
-            .noting("what the kernel took, towards sockets that refuse everything"),
+            .noting("what the kernel took, towards sockets that refuse everything")
+            .at_length(),
         Row::of(
             "R10a",
             "one call of 4,096: 2 workers / 1",

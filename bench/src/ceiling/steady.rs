@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use relay::CallSettings;
+
 use super::{
     Must, Row, Run,
     rate::PARTICIPANTS,
@@ -22,7 +24,9 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     let meaning = "lost at 70 % of the measured ceiling, N = 512, in one long run";
     let rate = LOAD * run.ceiling() / PARTICIPANTS as f64;
     let length = Duration::from_secs(if run.options.short { 5 } else { 60 });
-    let mut stage = Stage::set(&raw::targets(PARTICIPANTS, run.sink.ports()), unlimited());
+    // As a group has it: a worker that the system lets wait for a second has lost nothing.
+    let settings = CallSettings { retention: CallSettings::default().retention, ..unlimited() };
+    let mut stage = Stage::set(&raw::targets(PARTICIPANTS, run.sink.ports()), settings);
     let mut found = None;
     for _ in 0..TRIES {
         let before = (run.sink.count(), stage.sent);
