@@ -149,13 +149,13 @@ impl Run<'_> {
         if self.ceiling.is_none() {
             rate::measure(self);
         }
-        self.ceiling.expect("the rate was measured")
+        self.ceiling.expect("one good round of R1: give this machine rest, its sinks or its worker do not keep up")
     }
 
     /// What the raw loop delivers on the worker's core, in packets per second, as R1 finds it.
     pub(crate) fn raw(&mut self) -> f64 {
         self.ceiling();
-        self.raw.expect("the rate was measured")
+        self.raw.expect("one good round of R1: give this machine rest, its sinks or its worker do not keep up")
     }
 }
 
