@@ -10,7 +10,10 @@ mod sockets;
 
 use std::{io, sync::Arc, thread::JoinHandle};
 
-use relay_core::roster::Participant;
+use relay_core::{
+    call::{CHUNK, CHUNK_IN_COMPANY},
+    roster::Participant,
+};
 use relay_table::{Bell, Reader, Row, Sleeper, bell};
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,10 +31,14 @@ pub(crate) use sockets::Sockets;
 use sockets::{Kind, Ready};
 
 /// Pieces of work in one turn: between two turns the kernel is asked what came.
-const PIECES: usize = 8;
+const PIECES: usize = 16;
 
-/// Live chunks between two looks at the RTP socket within a turn.
-const PIECES_PER_LOOK: usize = 2;
+/// The same while several calls have media, and pieces are smaller.
+const PIECES_IN_COMPANY: usize = PIECES * CHUNK / CHUNK_IN_COMPANY;
+
+/// Live chunks between two looks at the RTP socket within a turn, while one call has the worker for itself. When several have media
+/// chunks are small, and there is a look after each.
+const PIECES_PER_LOOK: usize = 4;
 
 /// Receive batches of one socket in one turn.
 const BATCHES: usize = 4;
@@ -127,7 +134,8 @@ impl Worker {
         more |= self.take_carried();
         self.calls.expire();
         self.calls.report();
-        for piece in 1..=PIECES {
+        let pieces = if self.calls.in_company() { PIECES_IN_COMPANY } else { PIECES };
+        for piece in 1..=pieces {
             if !self.calls.work() {
                 return if more { Turn::Busy } else { Turn::Idle };
             }
@@ -135,7 +143,7 @@ impl Worker {
             if !self.post.letterbox.is_empty() || self.reader.any_changed() {
                 self.attend();
             }
-            if piece % PIECES_PER_LOOK == 0 {
+            if piece % PIECES_PER_LOOK == 0 || self.calls.in_company() {
                 self.calls.receive(Kind::Rtp);
             }
         }

@@ -58,6 +58,10 @@ use crate::{
 /// Live sends between two looks at everything else.
 pub const CHUNK: usize = 128;
 
+/// Live sends of a large call between two looks, while other calls have media too: a call of at most `CHUNK` participants waits for
+/// few sends of it, and is handed out whole.
+pub const CHUNK_IN_COMPANY: usize = 16;
+
 /// What a call follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -104,6 +108,8 @@ pub struct Call<A> {
     turn: Turn,
     /// Advances with every change of the floor that everybody is told.
     version: u32,
+    /// Live sends of one packet that are handed out at once.
+    chunk: usize,
     /// Who waits for the answer to what it asked through the API. At the home of a group nobody waits for long.
     asking: Vec<(Slot, u64)>,
     orders: Vec<Order>,
@@ -175,6 +181,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             outbox: VecDeque::new(),
             turn: Turn::default(),
             version: 0,
+            chunk: CHUNK,
             asking: Vec::new(),
             orders: Vec::new(),
             datagram: [0; message::SIZE_MAX],
@@ -226,6 +233,11 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// The next thing to do; `Wake` once nothing is left, as often as asked.
     pub fn poll(&mut self) -> Output<'_, A> {
         self.next_output()
+    }
+
+    /// Whether other calls of the same driver have media of their own, and wait while this one's is sent.
+    pub fn in_company(&mut self, company: bool) {
+        self.chunk = if company { CHUNK_IN_COMPANY } else { CHUNK };
     }
 
     /// What happened since the call began.

@@ -2,6 +2,7 @@
 
 mod behind;
 mod bounds;
+mod company;
 mod floor;
 mod late_entry;
 mod legs;

@@ -213,11 +213,12 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     fn choose_live(&mut self) -> Option<Chosen> {
         self.turn.next = Kind::Tell;
         self.turn.told = 0;
+        let chunk = if self.distributor.len() <= CHUNK { CHUNK } else { self.chunk };
         loop {
             if self.distributor.at_beginning() {
                 self.begin_packet();
             }
-            match self.distributor.step(CHUNK) {
+            match self.distributor.step(chunk) {
                 Some((order, epoch, places)) => return Some(Chosen::Distribute(order, epoch, places)),
                 None if self.distributor.at_beginning() => {}
                 None => return None,

@@ -43,6 +43,7 @@ impl Calls {
             };
             return self.strangers.drop_one(from, why, counter);
         };
+        self.company.heard(bound.call as usize, self.now);
         self.tell(bound, Input::Media { slot: bound.slot, packet });
     }
 
