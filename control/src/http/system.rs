@@ -12,7 +12,7 @@ use control_core::{group, system};
 use relay::metrics::Metric;
 use serde_json::{Value, json};
 
-use super::{Face, Shared, body, participants, wanted};
+use super::{Face, Shared, batch, body, participants, wanted};
 use crate::{
     audit, mobility,
     registry::{ENDED_MAX, GROUPS_MAX},
@@ -20,13 +20,14 @@ use crate::{
 };
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
-const LIMITS: [(&str, u64); 21] = [
+const LIMITS: [(&str, u64); 22] = [
     ("groups", GROUPS_MAX as u64),
     ("members", group::MEMBERS_MAX as u64),
     ("participants", group::PARTICIPANTS_MAX as u64),
     ("queue", group::QUEUE_MAX as u64),
     ("retention_ms", group::RETENTION_MS_MAX as u64),
     ("resume", participants::RESUME_MAX as u64),
+    ("batch.items", batch::ITEMS_MAX as u64),
     ("body_bytes", body::BODY_MAX as u64),
     ("ended", ENDED_MAX as u64),
     ("mobility.asks", mobility::ASKS_MAX as u64),
