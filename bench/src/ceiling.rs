@@ -1,6 +1,7 @@
 //! The figures that the project promises, each beside its raw counterpart.
 
 mod entry;
+mod http;
 mod memory;
 mod rate;
 mod row;
@@ -22,17 +23,31 @@ pub struct Options {
     /// Late entries, each beside one bare UDP echo.
     #[arg(long, default_value_t = 1000, value_name = "ENTRIES")]
     pub entries: usize,
+    /// Only rows whose id begins with one of these: R1,L2.
+    #[arg(long, value_delimiter = ',', value_name = "IDS")]
+    pub only: Vec<String>,
     /// Write the rows as JSON, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
+impl Options {
+    fn wants(&self, id: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| id.starts_with(only.as_str()) || only.starts_with(id))
+    }
+}
+
 /// Measures, prints, and says whether every promise is kept.
 pub fn run(options: &Options) -> ExitCode {
     crate::allocations::unwatch_this_thread();
-    let (mut rows, chunk_us) = rate::measure(options);
-    rows.extend(entry::measure(options, chunk_us));
-    rows.extend(memory::measure());
+    let mut rows = Vec::new();
+    if ["R", "L2", "M"].iter().any(|id| options.wants(id)) {
+        let (rates, chunk_us) = rate::measure(options);
+        rows.extend(rates);
+        rows.extend(entry::measure(options, chunk_us));
+        rows.extend(memory::measure());
+    }
+    rows.extend(http::measure(&|id| options.wants(id), options.rounds));
     print(&rows);
     if let Some(file) = &options.json
         && let Err(error) = std::fs::write(file, to_json(&rows))
