@@ -53,12 +53,9 @@ pub(super) fn measure(node: &Node, rounds: usize) -> io::Result<Seen> {
         let (mut entries, mut healthz) = (histogram(), histogram());
         let begin = Instant::now();
         for entry in 0..ENTRIES as u32 {
-            while begin.elapsed() < PAUSE * entry {
-                stage.talk()?;
-                std::hint::spin_loop();
-            }
+            stage.wait(begin + PAUSE * entry)?;
             record(&mut entries, stage.enter_and_leave()?);
-            stage.talk()?;
+            stage.wait(begin + PAUSE * entry + PAUSE / 2)?;
             record(&mut healthz, stage.healthz()?);
         }
         if round > 0 {
@@ -136,6 +133,15 @@ impl Stage {
             stage.talk()?;
         }
         Ok(stage)
+    }
+
+    /// Talks until then. Half a pause lies before either question: both find a node that has gone to sleep.
+    fn wait(&mut self, until: Instant) -> io::Result<()> {
+        while Instant::now() < until {
+            self.talk()?;
+            std::hint::spin_loop();
+        }
+        self.talk()
     }
 
     /// Sends the packet that is due, if one is.
