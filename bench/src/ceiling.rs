@@ -9,6 +9,7 @@ mod churn;
 mod copies;
 mod echo;
 mod entry;
+mod http;
 mod memory;
 mod path;
 mod profile;
@@ -71,6 +72,7 @@ const SUBJECTS: &[Subject] = &[
     (&["R11"], steady::measure),
     (&["L2"], entry::measure),
     (&["M1"], memory::measure),
+    (&["L1", "J1"], http::measure),
     (&["F1", "F2"], beside::measure),
 ];
 

@@ -4,6 +4,7 @@ mod admission;
 mod affiliations;
 mod answer;
 mod authorizations;
+mod batch;
 mod body;
 mod calls;
 mod floor;

@@ -1,6 +1,7 @@
 //! What the node keeps in memory: groups, calls, their participants, and what ended a while ago.
 
 mod calls;
+mod entering;
 mod groups;
 mod participants;
 mod releases;

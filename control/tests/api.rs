@@ -5,6 +5,8 @@
 mod affiliations;
 #[path = "api/authorizations.rs"]
 mod authorizations;
+#[path = "api/batch.rs"]
+mod batch;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/entering.rs"]

@@ -1,5 +1,6 @@
 //! Control's side of one call: it publishes the roster, asks the owner, and waits for its word.
 
+mod batch;
 mod told;
 
 use std::{
@@ -21,6 +22,7 @@ use tokio::{
     time::timeout,
 };
 
+pub use batch::Entering;
 pub use told::{
     AskError, EnterError, Entered, FloorAction, FloorAnswer, FloorResult, JoinError, ParticipantFacts, Status,
 };

@@ -14,6 +14,7 @@ mod clock;
 pub mod config;
 pub mod event;
 mod exchange;
+mod expecting;
 mod mail;
 pub mod metrics;
 mod node;
@@ -24,7 +25,7 @@ pub mod udp;
 mod worker;
 
 pub use allotment::Exhausted;
-pub use call::{Call, Entered, FloorAction, FloorAnswer, FloorResult, ParticipantFacts, Status};
+pub use call::{Call, Entered, Entering, FloorAction, FloorAnswer, FloorResult, ParticipantFacts, Status};
 pub use config::{CallSettings, Config, FloorSettings};
 pub use event::{Event, Subscription, TrunkEvent};
 pub use exchange::LetterError;

@@ -13,7 +13,7 @@ use relay_core::{
 use relay_table::{Bell, Row};
 use tokio::sync::{oneshot, watch};
 
-use crate::{Exhausted, ParticipantFacts, status::StatusWords};
+use crate::{Exhausted, ParticipantFacts, expecting::Gathering, status::StatusWords};
 
 /// Letters that may wait for one worker.
 pub(crate) const MAIL_MAX: usize = 4096;
@@ -28,6 +28,8 @@ pub(crate) enum Mail {
     Open(Box<Opening>),
     /// The entry is about to be published; its facts are wanted.
     Expect { row: Row, entry: u64, reply: oneshot::Sender<Facts> },
+    /// These entries are about to be published together; their facts are wanted together.
+    ExpectMany { row: Row, entries: Vec<u64>, reply: Arc<Gathering> },
     /// The roster has changed; an answer is wanted once nothing can be sent to who has left.
     Settle { row: Row, reply: oneshot::Sender<()> },
     /// A participant asks for the floor through the API.

@@ -1,6 +1,12 @@
 //! What is checked before any path: who asks, from where, and in which form (API 'Conventions').
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     extract::{Request, State},
@@ -9,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use control_core::{Cause, Refused};
+use tokio::runtime::Handle;
 
 use super::{
     Face,
@@ -19,7 +26,7 @@ use super::{
 pub(super) async fn check(State(face): State<Arc<Face>>, request: Request, next: Next) -> Response {
     let authority = request.uri().authority().map(|authority| authority.as_str());
     let response = match check_headers(request.method(), request.headers(), authority) {
-        Ok(()) => carry_out(request.uri().path().to_owned(), next.run(request)).await,
+        Ok(()) => CarriedOut::new(request.uri().path().to_owned(), next.run(request)).await,
         Err(refused) => Problem::from(refused).into_response(),
     };
     let counters = &face.registry.counters;
@@ -30,14 +37,46 @@ pub(super) async fn check(State(face): State<Arc<Face>>, request: Request, next:
     response
 }
 
-/// Carries a request out to its end, also if its client hangs up meanwhile: half an entry would be a participant that nobody can
-/// take out again.
-async fn carry_out(path: String, answer: impl Future<Output = Response> + Send + 'static) -> Response {
-    match tokio::spawn(answer).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!("a request was not carried out: {error}");
-            Problem::from(Refused::new(Cause::Internal, path, "the request was not carried out")).into_response()
+/// A request that is carried out to its end, also if its client hangs up meanwhile: half an entry would be a participant that nobody
+/// can take out again. It runs in its connection's task, for a task of its own would wake another thread for every request; only
+/// when that is given up it goes on in one of its own.
+struct CarriedOut {
+    path: String,
+    answer: Option<Pin<Box<dyn Future<Output = Response> + Send>>>,
+}
+
+impl CarriedOut {
+    fn new(path: String, answer: impl Future<Output = Response> + Send + 'static) -> CarriedOut {
+        CarriedOut { path, answer: Some(Box::pin(answer)) }
+    }
+}
+
+impl Future for CarriedOut {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let Some(answer) = self.answer.as_mut() else { return Poll::Pending };
+        // Whatever the work leaves half done when it panics is what a task of its own would leave.
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+        let response = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(response)) => response,
+            Err(_) => {
+                tracing::error!("{} was not carried out: a bug of this node, which its log shows", self.path);
+                let refused = Refused::new(Cause::Internal, self.path.as_str(), "the request was not carried out");
+                Problem::from(refused).into_response()
+            }
+        };
+        self.answer = None;
+        Poll::Ready(response)
+    }
+}
+
+impl Drop for CarriedOut {
+    fn drop(&mut self) {
+        // Without a runtime the node has ended, and everything with it.
+        if let (Some(answer), Ok(runtime)) = (self.answer.take(), Handle::try_current()) {
+            runtime.spawn(answer);
         }
     }
 }
@@ -92,7 +131,7 @@ mod tests {
             finish.send(()).expect("somebody looks");
             ().into_response()
         };
-        let mut answer = Box::pin(carry_out("/".into(), work));
+        let mut answer = Box::pin(CarriedOut::new("/".into(), work));
         let mut waiting = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(answer.as_mut().poll(&mut waiting).is_pending());
         drop(answer);
@@ -102,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bug_is_answered_as_a_problem() {
-        let answer = carry_out("/v1/calls".into(), async { panic!("a bug that the test makes") }).await;
+        let answer = CarriedOut::new("/v1/calls".into(), async { panic!("a bug that the test makes") }).await;
         assert_eq!(answer.status(), 500);
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Face, Shared,
     admission::{Admitted, admit, concluded},
-    answer,
+    answer, batch,
     body::{Body, Ids, Page},
     not_yet,
 };
@@ -44,8 +44,8 @@ pub(super) struct EnterBody {
     /// Starts only.
     #[serde(default, rename = "type")]
     kind: Option<String>,
-    /// A batch.
-    items: Option<Value>,
+    /// A batch; it has nothing else.
+    pub(super) items: Option<Vec<Value>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,10 +91,10 @@ pub(super) async fn enter(
     Body(body): Body<EnterBody>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let call = face.registry.call(&call)?;
-    if body.kind.is_some() {
-        return Err(Refused::new(Cause::UnknownField, "type", "type belongs to the start of a call").into());
+    if body.items.is_some() {
+        return Ok((StatusCode::OK, batch::enter(&face, &call, body).await?));
     }
-    let entry = body.check(&face)?;
+    let entry = body.check_entry(&face)?;
     let admitted = admit(&face, &call.group, entry).await?;
     let failure = admitted.failure(&call.group);
     let Admitted { entry, standing, .. } = admitted;
@@ -188,9 +188,31 @@ impl EnterBody {
         self.kind.as_deref()
     }
 
+    /// The items of a batch, if nothing else is said beside them.
+    pub(super) fn items(self) -> Result<Vec<Value>, Refused> {
+        let EnterBody { user, client, leg, resume, implicit_floor_request, expires_s, kind, items } = self;
+        let defaults = resume.is_empty() && !implicit_floor_request && expires_s == minute();
+        if user.is_some() || client.is_some() || leg.is_some() || kind.is_some() || !defaults {
+            let detail = "a batch says everything in its items";
+            return Err(Refused::new(Cause::InvalidField, "items", detail));
+        }
+        items.ok_or_else(|| missing("items"))
+    }
+
+    /// The entry into a running call, as the registry takes it.
+    pub(super) fn check_entry(self, face: &Face) -> Result<Entry, Refused> {
+        if self.kind.is_some() {
+            return Err(Refused::new(Cause::UnknownField, "type", "type belongs to the start of a call"));
+        }
+        self.check(face)
+    }
+
     /// The entry as the registry takes it.
     pub(super) fn check(self, face: &Face) -> Result<Entry, Refused> {
-        not_yet::field("items", self.items.is_none())?;
+        if self.items.is_some() {
+            let detail = "a batch enters a running call; a start and an item are one entry";
+            return Err(Refused::new(Cause::UnknownField, "items", detail));
+        }
         let user = self.user.ok_or_else(|| missing("user"))?;
         let client = self.client.ok_or_else(|| missing("client"))?;
         check_id("user", &user)?;

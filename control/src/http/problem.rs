@@ -8,6 +8,8 @@ use axum::{
 use control_core::{Cause, Refused};
 use serde_json::{Value, json};
 
+use super::Face;
+
 /// A refusal on its way out.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -48,6 +50,14 @@ pub(super) fn document(refused: &Refused, status: u16) -> Value {
         "subject": subject,
         "advice": advice.as_deref().unwrap_or(cause.advice()),
     })
+}
+
+/// The document of a refusal inside a list, where no answer carries it to the guard: a limit is counted here.
+pub(super) fn in_item(face: &Face, refused: &Refused) -> Value {
+    if refused.cause == Cause::LimitReached {
+        face.registry.counters.refuse(&refused.subject);
+    }
+    document(refused, refused.cause.status())
 }
 
 impl IntoResponse for Problem {

@@ -13,7 +13,7 @@ use relay::metrics::Metric;
 use relay_core::trunk::frame;
 use serde_json::{Value, json};
 
-use super::{Face, Shared, body, participants, wanted};
+use super::{Face, Shared, batch, body, participants, wanted};
 use crate::{
     audit, mobility,
     registry::{ENDED_MAX, GROUPS_MAX},
@@ -21,13 +21,14 @@ use crate::{
 };
 
 /// Limits of the control plane. `ended` refuses nobody: it counts ids that were forgotten before their time.
-pub(crate) const LIMITS: [(&str, u64); 23] = [
+pub(crate) const LIMITS: [(&str, u64); 24] = [
     ("groups", GROUPS_MAX as u64),
     ("members", group::MEMBERS_MAX as u64),
     ("participants", group::PARTICIPANTS_MAX as u64),
     ("queue", group::QUEUE_MAX as u64),
     ("retention_ms", group::RETENTION_MS_MAX as u64),
     ("resume", participants::RESUME_MAX as u64),
+    ("batch.items", batch::ITEMS_MAX as u64),
     ("body_bytes", body::BODY_MAX as u64),
     ("ended", ENDED_MAX as u64),
     ("mobility.asks", mobility::ASKS_MAX as u64),

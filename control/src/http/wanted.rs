@@ -63,22 +63,16 @@ pub(super) fn check_leg(face: &Face, leg: LegBody, expires_s: u32) -> Result<Leg
 
 /// One item: affiliated (`status`), with what the client is told if it is in the call; or why not.
 pub(super) fn item(face: &Face, item: &Item<Value>, status: &str) -> Value {
-    let shown = |refused: &Refused| {
-        if refused.cause == Cause::LimitReached {
-            face.registry.counters.refuse(&refused.subject);
-        }
-        problem::document(refused, refused.cause.status())
-    };
     match &item.result {
         Ok(entered) => {
             let mut document = json!({"group": item.group, "status": status, "entered": entered});
             if let Some(refused) = &item.not_entered {
-                document["not_entered"] = shown(refused);
+                document["not_entered"] = problem::in_item(face, refused);
             }
             document
         }
         Err(refused) => {
-            let mut document = shown(refused);
+            let mut document = problem::in_item(face, refused);
             document["group"] = json!(item.group);
             document
         }

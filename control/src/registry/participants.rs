@@ -8,14 +8,14 @@ use std::{
 };
 
 use control_core::{Cause, Refused, group::Standing};
-use relay::call::{AskError, EnterError, Entered};
+use relay::call::{AskError, Entered};
 use relay_core::{
     Millis, Slot, Ssrc, TrunkId,
     late_entry::ResumePoint,
-    roster::{Attachment, Behind, Participant},
+    roster::{Attachment, Behind},
 };
 
-use super::{CallRecord, Change, Registry, exhausted, mint};
+use super::{CallRecord, Change, Registry, mint};
 
 /// What a client asks for when it enters.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ pub(crate) struct Entry {
     pub(crate) expires: Option<Millis>,
 }
 
+/// Somebody's turn to enter or to leave.
+pub(super) type Turn = tokio::sync::OwnedMutexGuard<Option<Placed>>;
+
 /// One participant.
 pub(crate) struct ParticipantRecord {
     pub(crate) id: String,
@@ -43,8 +46,13 @@ pub(crate) struct ParticipantRecord {
 }
 
 impl ParticipantRecord {
-    async fn placed_owned(&self) -> tokio::sync::OwnedMutexGuard<Option<Placed>> {
+    pub(super) async fn placed_owned(&self) -> Turn {
         Arc::clone(&self.placed).lock_owned().await
+    }
+
+    /// The same if nobody is at it.
+    pub(super) fn placed_now(&self) -> Option<Turn> {
+        Arc::clone(&self.placed).try_lock_owned().ok()
     }
 }
 
@@ -93,75 +101,6 @@ pub(super) struct Participants {
 }
 
 impl Registry {
-    /// Enters a client, or replaces its leg if it is there already.
-    pub(crate) async fn enter(
-        &self,
-        call: &Arc<CallRecord>,
-        entry: Entry,
-        standing: Standing,
-    ) -> Result<Seat, Refused> {
-        let (record, mut placed) = loop {
-            let record = call.claim(&entry)?;
-            let placed = record.placed_owned().await;
-            // Whoever waited for a departure finds the record gone with it.
-            if call.lock().by_id.contains_key(&record.id) {
-                break (record, placed);
-            }
-        };
-        let ssrc = match (&*placed, entry.ssrc) {
-            (Some(placed), _) => placed.ssrc,
-            (None, Some(announced)) => announced,
-            (None, None) => match call.media.assign_ssrc() {
-                Ok(ssrc) => ssrc,
-                Err(full) => {
-                    self.forget(call, &record, (None, entry.leg.rtp()), None, false);
-                    drop(placed);
-                    self.end_if_over(call).await;
-                    return Err(exhausted(&full));
-                }
-            },
-        };
-        let participant = Participant {
-            user: Arc::from(entry.user.as_str()),
-            client: Arc::from(entry.client.as_str()),
-            leg: entry.leg,
-            audio_ssrc: ssrc,
-            queueing: entry.queueing,
-            priority: entry.priority.min(standing.priority),
-            receive_only: standing.receive_only,
-            implicit_floor_request: entry.implicit_floor_request,
-            resume: entry.resume.clone(),
-            expires: entry.expires,
-        };
-        let entered = match &*placed {
-            Some(placed) => call.media.replace(placed.slot, participant).await,
-            None => call.media.enter(participant).await,
-        };
-        let old = placed.as_ref().and_then(|placed| placed.asked.leg.rtp());
-        match entered {
-            Ok(entered) => {
-                let is_new = placed.is_none();
-                let here = Placed { slot: entered.slot, entry: entered.entry, ssrc, asked: entry, standing };
-                call.settle(&record, old, Some(&here));
-                *placed = Some(here.clone());
-                drop(placed);
-                Ok(Seat { call: Arc::clone(call), participant: record, placed: here, entered, is_new })
-            }
-            Err(error) => {
-                // An entry that its owner did not confirm is withdrawn, a replaced one too: the client enters anew.
-                let withdrawn = placed.take();
-                self.forget(call, &record, (old, entry.leg.rtp()), withdrawn.as_ref(), false);
-                if withdrawn.is_some() {
-                    self.remember(&record.id);
-                    self.gone(call, &record);
-                }
-                drop(placed);
-                self.end_if_over(call).await;
-                Err(refused(call, error))
-            }
-        }
-    }
-
     /// Takes a participant out. When this returns nothing more can be sent to it.
     pub(crate) async fn leave(&self, call: &CallRecord, id: &str) -> Result<(), Refused> {
         let record = self.participant(call, id)?;
@@ -265,7 +204,7 @@ impl Registry {
     }
 
     /// A client takes part no longer, or was not entered; its addresses are free.
-    fn forget(
+    pub(super) fn forget(
         &self,
         call: &CallRecord,
         record: &ParticipantRecord,
@@ -287,7 +226,7 @@ impl Registry {
         }
     }
 
-    fn gone(&self, call: &CallRecord, record: &ParticipantRecord) {
+    pub(super) fn gone(&self, call: &CallRecord, record: &ParticipantRecord) {
         let (user, client) = (record.user.clone(), record.client.clone());
         self.changed(Change::Gone { user, client, group: call.group.clone() });
     }
@@ -332,8 +271,13 @@ impl CallRecord {
         participants.by_id.keys().cloned().collect()
     }
 
+    /// Whether a record is still that of a participant, or of one that is about to be.
+    pub(super) fn holds(&self, record: &ParticipantRecord) -> bool {
+        self.lock().by_id.contains_key(&record.id)
+    }
+
     /// Finds or makes the record of a client, and keeps its RTP address for it.
-    fn claim(&self, entry: &Entry) -> Result<Arc<ParticipantRecord>, Refused> {
+    pub(super) fn claim(&self, entry: &Entry) -> Result<Arc<ParticipantRecord>, Refused> {
         let mut participants = self.lock();
         if participants.ended {
             return Err(Refused::new(Cause::CallEnded, &self.id, format!("call {} has ended", self.id)));
@@ -368,7 +312,7 @@ impl CallRecord {
     }
 
     /// The participant is served; its former address, if it has another one now, is free.
-    fn settle(&self, record: &Arc<ParticipantRecord>, old: Option<SocketAddr>, here: Option<&Placed>) {
+    pub(super) fn settle(&self, record: &Arc<ParticipantRecord>, old: Option<SocketAddr>, here: Option<&Placed>) {
         let mut participants = self.lock();
         if let Some(here) = here {
             participants.by_slot.insert(here.slot, Arc::clone(record));
@@ -381,15 +325,6 @@ impl CallRecord {
 
 fn gone(id: &str) -> Refused {
     Refused::new(Cause::ParticipantLeft, id, format!("participant {id} has left"))
-}
-
-fn refused(call: &CallRecord, error: EnterError) -> Refused {
-    match error {
-        EnterError::Exhausted(full) => exhausted(&full),
-        EnterError::Unanswered => Refused::new(Cause::OwnerSilent, &call.id, error.to_string()),
-        EnterError::Ended => Refused::new(Cause::CallEnded, &call.id, format!("call {} has ended", call.id)),
-        EnterError::Left => Refused::new(Cause::ParticipantLeft, &call.id, error.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use hashbrown::HashMap;
 use relay_core::{
     Slot, Time, TrunkId,
     call::{self, Answer, Input, Output},
-    late_entry::Facts,
     roster::Participant,
 };
 use relay_table::{Change, Look, Row};
@@ -32,6 +31,7 @@ use crate::{
     Event,
     clock::Clock,
     exchange::Exchange,
+    expecting::Expecting,
     mail::Joined,
     metrics::Counters,
     status::{Snapshot, StatusWords},
@@ -66,7 +66,7 @@ struct Running {
     /// Participants that the gauge of the worker holds for this call.
     participants: usize,
     /// Who waits for the facts of an entry.
-    expecting: HashMap<u64, oneshot::Sender<Facts>>,
+    expecting: HashMap<u64, Expecting>,
     asking: HashMap<u64, oneshot::Sender<Answer>>,
     next_token: u64,
     status: StatusWords,
@@ -240,8 +240,7 @@ impl Calls {
                     // Whoever is answered may read the status row at once: it is no older than the answer.
                     running.publish(counters);
                     if let Some(reply) = running.expecting.remove(&entry) {
-                        // Whoever asked may have given up waiting; its withdrawal is on the way.
-                        _ = reply.send(facts);
+                        reply.answer(entry, facts);
                     }
                 }
                 Output::Answer { token, answer } => {

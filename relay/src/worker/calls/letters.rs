@@ -1,5 +1,7 @@
 //! Letters from control.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use relay_core::{
     Slot,
@@ -10,6 +12,7 @@ use relay_core::{
 use super::{Bound, Calls, Running};
 use crate::{
     ParticipantFacts,
+    expecting::Expecting,
     mail::{Mail, Opening},
     worker::outgoing::Refused,
 };
@@ -22,7 +25,13 @@ impl Calls {
             Mail::Open(opening) => self.open(*opening),
             Mail::Expect { row, entry, reply } => {
                 if let Some(running) = self.at(row.index()) {
-                    running.expecting.insert(entry, reply);
+                    running.expecting.insert(entry, Expecting::One(reply));
+                }
+            }
+            Mail::ExpectMany { row, entries, reply } => {
+                if let Some(running) = self.at(row.index()) {
+                    let expected = |entry| (entry, Expecting::Batch(Arc::clone(&reply)));
+                    running.expecting.extend(entries.into_iter().map(expected));
                 }
             }
             Mail::Ask { row, slot, entry, action, reply } => {
