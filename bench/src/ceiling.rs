@@ -2,6 +2,7 @@
 
 mod entry;
 mod memory;
+mod others;
 mod rate;
 mod row;
 
@@ -33,6 +34,7 @@ pub fn run(options: &Options) -> ExitCode {
     let (mut rows, chunk_us) = rate::measure(options);
     rows.extend(entry::measure(options, chunk_us));
     rows.extend(memory::measure());
+    rows.extend(others::measure(options));
     print(&rows);
     if let Some(file) = &options.json
         && let Err(error) = std::fs::write(file, to_json(&rows))

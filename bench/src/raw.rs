@@ -182,3 +182,10 @@ pub fn receive_stamped(socket: &UdpSocket, space: &mut [u8]) -> io::Result<(usiz
     }
     Err(io::Error::other("the datagram carries no stamp"))
 }
+
+/// Steps per second in which the kernel accounts CPU time to processes.
+pub fn ticks_per_s() -> u32 {
+    // SAFETY: the call reads one number of the system and touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u32::try_from(ticks).expect("the kernel accounts in steps")
+}
