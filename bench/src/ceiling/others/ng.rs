@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_text_is_found_behind_every_kind_of_value() {
-        let answer = "d4:agesli1ei-20ee3:bitd1:ai7e1:bl1:cee4:from6:talkere6:result2:ok6:to-tag3:abce";
+        let answer = "d4:agesli1ei-20ee3:bitd1:ai7e1:bl1:cee4:from6:talker6:result2:ok6:to-tag3:abce";
         for (key, found) in [("result", Some("ok")), ("to-tag", Some("abc")), ("a", None), ("ages", None), ("x", None)]
         {
             assert_eq!(text(answer, key), found, "{key}");
