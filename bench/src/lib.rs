@@ -5,5 +5,6 @@
 #[allow(unsafe_code)] // a global allocator that counts
 pub mod allocations;
 pub mod ceiling;
-#[allow(unsafe_code)] // the raw loops and kernel receive timestamps
+#[allow(unsafe_code)] // system calls that std does not know
 pub mod raw;
+pub mod sink;

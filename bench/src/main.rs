@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bench::{allocations::Counting, ceiling};
+use bench::{allocations::Counting, ceiling, sink};
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
@@ -19,9 +19,14 @@ struct Arguments {
 enum Command {
     /// Prints every figure that the project promises, with its spread; exit code 1 if one is missed.
     Ceiling(ceiling::Options),
+    /// Counts what comes to its sockets, for a measurement that started it; ends with its input.
+    #[command(hide = true)]
+    Sink(sink::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Ceiling(options) = Arguments::parse().command;
-    ceiling::run(&options)
+    match Arguments::parse().command {
+        Command::Ceiling(options) => ceiling::run(&options),
+        Command::Sink(options) => sink::serve(&options),
+    }
 }

@@ -202,10 +202,10 @@ impl Call {
         }
     }
 
-    /// New settings; they count from the next burst. Fails if the owner's mail is full: ask again. A call that has ended needs none.
+    /// New settings; they count from the next burst, an emergency at once. Fails if the owner's mail is full: ask again. A call that has ended needs none.
     pub fn configure(&self, settings: &CallSettings) -> Result<(), Exhausted> {
-        let settings = Box::new(settings.for_core());
-        let letter = Mail::Configure { row: self.shared.row, settings };
+        let (urgent, settings) = (settings.urgent, Box::new(settings.for_core()));
+        let letter = Mail::Configure { row: self.shared.row, settings, urgent };
         self.shared.with(|_| self.shared.letterbox.send(letter)).unwrap_or(Ok(()))
     }
 

@@ -33,6 +33,8 @@ pub struct CallSettings {
     pub participants_max: u32,
     /// Whether the talker's identity is withheld.
     pub privacy: bool,
+    /// Whether it is a call of an emergency: its worker serves it before calls that are not.
+    pub urgent: bool,
 }
 
 /// The part of a call's settings that its floor follows.
@@ -78,6 +80,7 @@ impl Default for CallSettings {
             bytes_per_s: 65_536,
             participants_max: 2000,
             privacy: false,
+            urgent: false,
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) enum Mail {
     /// Who takes part?
     List { row: Row, after: Option<Slot>, limit: usize, reply: oneshot::Sender<Vec<ParticipantFacts>> },
     /// New settings.
-    Configure { row: Row, settings: Box<Settings> },
+    Configure { row: Row, settings: Box<Settings>, urgent: bool },
     /// Something came over a trunk for a call.
     Trunk { row: Row, from: TrunkId, what: TrunkMail },
     /// Control does not let an announced participant in, or takes it out.
@@ -80,6 +80,8 @@ pub(crate) struct Opening {
     pub(crate) row: Row,
     pub(crate) id: Arc<str>,
     pub(crate) settings: Settings,
+    /// Whether it is a call of an emergency.
+    pub(crate) urgent: bool,
     pub(crate) floor_ssrc: relay_core::Ssrc,
     pub(crate) status: StatusWords,
     /// What spans systems; `None`: the node has no trunks.

@@ -184,7 +184,9 @@ impl Relay {
         let waits = if trunk.is_some() { Joined::Waiting } else { Joined::Ready(exchange.range()) };
         let (joined, joins) = watch::channel(waits);
         let joined = trunk.map(|_| joined);
-        let opening = Opening { row, id, settings: settings.for_core(), floor_ssrc, status, span, joined };
+        let urgent = settings.urgent;
+        let settings = settings.for_core();
+        let opening = Opening { row, id, settings, urgent, floor_ssrc, status, span, joined };
         let call = CallShared {
             row,
             flow,

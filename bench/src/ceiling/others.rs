@@ -1,9 +1,9 @@
 //! P1: what one delivered packet costs in CPU time, beside two programs that other people wrote for the same task.
 //!
 //! Every contender has 256 targets and gets the same talker's packets, 200 a second of 74 octets: below the ceiling of each, so
-//! that none is measured while it waits or drops. They take turns within a round. What is divided: CPU time, user and system,
-//! of all threads of the contender, as the kernel accounts it to the process; by the datagrams that the sinks counted. A
-//! turn counts if hardly any is missing: what is lost was paid for and not delivered, and makes its contender look dearer.
+//! that none is measured while it waits or drops. They take turns within a round, on the core of the relay's worker. What is
+//! divided: CPU time, user and system, of all threads of the contender, as the kernel accounts it to the process; by the
+//! datagrams that the sink process counted. A round counts if hardly any is missing: what is lost was paid for and not delivered.
 //!
 //! It is no race between products: rtpengine is here in user space, as it runs where its kernel module cannot, and does more per
 //! packet than this relay (statistics, codecs); `multiudpsink` does less (no floor, no retention, nobody comes or goes).
@@ -18,37 +18,49 @@ use std::{
     time::{Duration, Instant},
 };
 
-use relay::{Call, CallSettings, Config, FloorAction, FloorResult, FloorSettings, Relay};
-use relay_core::{Slot, Ssrc, roster, rtp};
+use relay::{Call, CallSettings, FloorAction, FloorResult, FloorSettings, Relay};
+use relay_core::{Slot, Ssrc, rtp};
 use tokio::runtime::{Builder, Runtime};
 
 use self::{accounting::Account, program::Program};
-use super::{Must, Options, Row, pin};
-use crate::raw::{self, Sinks};
+use super::{
+    Must, Row, Run, discarded,
+    stage::{self, PACKET, participant, wait_until},
+};
+use crate::{raw, sink::Sink};
 
 /// Participants that hear the talker.
 const PARTICIPANTS: usize = 256;
-
-/// Sockets that share their datagrams.
-const SINKS: usize = 8;
-
-/// RTP packet with one AMR-WB 23.85 frame in octet-aligned mode.
-const PACKET: usize = 74;
 
 /// Between two packets of the talker: 200 a second, what a talker may send.
 const INTERVAL: Duration = Duration::from_millis(5);
 
 /// The kernel accounts in steps of 10 ms: a turn is long enough for one step to be about a hundredth of the cheapest.
-const TURN_MIN: Duration = Duration::from_secs(6);
-
-/// Rounds, after one that warms up: at most, for each has three turns.
-const ROUNDS_MAX: usize = 6;
+const TURN: Duration = Duration::from_secs(6);
 
 /// Share of a turn's datagrams that must arrive.
 const DELIVERED_MIN: f64 = 0.99;
 
-/// After its last packet a turn waits for stragglers until nothing came for so long.
-const QUIET: Duration = Duration::from_millis(100);
+/// What each one row divides, and the promise.
+const RTPENGINE: Comparison = Comparison {
+    ids: ["P1a", "P1d"],
+    meanings: ["CPU time per delivered packet, rtpengine / relay, N = 256", "CPU time per delivered packet, rtpengine"],
+    must: Must::AtLeast(1.8),
+};
+const MULTIUDPSINK: Comparison = Comparison {
+    ids: ["P1b", "P1e"],
+    meanings: [
+        "CPU time per delivered packet, multiudpsink / relay, N = 256",
+        "CPU time per delivered packet, GStreamer multiudpsink",
+    ],
+    must: Must::AtLeast(1.2),
+};
+
+struct Comparison {
+    ids: [&'static str; 2],
+    meanings: [&'static str; 2],
+    must: Must,
+}
 
 /// One way to give a packet to everybody.
 struct Contender {
@@ -91,61 +103,42 @@ impl Drop for Holder {
     }
 }
 
-/// Rows P1a, P1b and what they are made of. A contender that is not installed is said so.
-pub(super) fn measure(options: &Options) -> Vec<Row> {
-    pin(1);
-    let mut sinks = Sinks::open(SINKS).expect("sinks");
-    let targets = raw::targets(PARTICIPANTS, &sinks.ports());
+/// Rows P1a, P1b and what they are made of.
+pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
+    let targets = raw::targets(PARTICIPANTS, run.sink.ports());
     let mut relay = start_relay(&targets);
     // What is started here inherits the core of the relay's worker.
-    pin(0);
+    raw::pin(0);
     let mut rtpengine = start_rtpengine(&targets);
     let mut multiudpsink = start_multiudpsink(&targets);
-    pin(1);
-    let mut costs: [Vec<Option<f64>>; 3] = Default::default();
-    for round in 0..=options.rounds.clamp(2, ROUNDS_MAX) {
-        let turn = TURN_MIN.max(Duration::from_millis(options.round_ms));
-        // The first round warms up: caches, and every program's own first second.
-        let turn = if round == 0 { turn / 4 } else { turn };
+    raw::pin(1);
+    let turn = if run.options.short { TURN / 6 } else { TURN };
+    let (rounds, thrown) = run.rounds(|run| {
+        let mut costs = [None; 3];
         let contenders = [Some(&mut relay), rtpengine.as_mut().ok(), multiudpsink.as_mut().ok()];
-        for (costs, contender) in costs.iter_mut().zip(contenders) {
-            let cost = contender.and_then(|contender| contender.turn(&mut sinks, turn));
-            if round > 0 {
-                costs.push(cost);
+        for (cost, contender) in costs.iter_mut().zip(contenders) {
+            if let Some(contender) = contender {
+                *cost = Some(contender.turn(&mut run.sink, turn)?);
             }
         }
-    }
-    let [relay_costs, rtpengine_costs, multiudpsink_costs] = &costs;
-    let good = |costs: &[Option<f64>]| costs.iter().copied().flatten().collect::<Vec<_>>();
-    let mut rows = compared(
-        ["P1a", "P1d"],
-        ["CPU time per delivered packet, rtpengine / relay, N = 256", "rtpengine in user space"],
-        (rtpengine_costs, relay_costs, rtpengine.err()),
-        1.8,
-    );
-    rows.extend(compared(
-        ["P1b", "P1e"],
-        ["CPU time per delivered packet, multiudpsink / relay, N = 256", "GStreamer multiudpsink"],
-        (multiudpsink_costs, relay_costs, multiudpsink.err()),
-        1.2,
-    ));
-    rows.push(Row::of("P1c", "CPU time per delivered packet, relay", &good(relay_costs), "ns", Must::Print));
-    rows
+        Some(costs)
+    });
+    let costs = |at: usize| rounds.iter().filter_map(|costs| *costs.get(at)?).collect::<Vec<f64>>();
+    let (ours, word) = (costs(0), discarded(thrown));
+    let mut rows = compared(&RTPENGINE, &costs(1), &ours, rtpengine.err());
+    rows.extend(compared(&MULTIUDPSINK, &costs(2), &ours, multiudpsink.err()));
+    rows.push(Row::of("P1c", "CPU time per delivered packet, relay", &ours, "ns", Must::Print));
+    rows.into_iter().map(|row| row.noting(word.clone())).collect()
 }
 
 /// The ratio, round by round, and the cost itself; or why there is none.
-fn compared(
-    [ratio, cost]: [&'static str; 2],
-    [meaning, name]: [&'static str; 2],
-    (theirs, ours, absent): (&[Option<f64>], &[Option<f64>], Option<&'static str>),
-    must: f64,
-) -> Vec<Row> {
+fn compared(comparison: &Comparison, theirs: &[f64], ours: &[f64], absent: Option<&'static str>) -> Vec<Row> {
+    let Comparison { ids: [ratio, cost], meanings: [divided, alone], must } = *comparison;
     if let Some(why) = absent {
-        return vec![Row::single(ratio, why, f64::NAN, "ratio", Must::Print)];
+        return vec![Row::unmeasured(ratio, divided, "ratio", must, why)];
     }
-    let ratios: Vec<f64> = theirs.iter().zip(ours).filter_map(|(theirs, ours)| Some((*theirs)? / (*ours)?)).collect();
-    let costs: Vec<f64> = theirs.iter().copied().flatten().collect();
-    vec![Row::of(ratio, meaning, &ratios, "ratio", Must::AtLeast(must)), Row::of(cost, name, &costs, "ns", Must::Print)]
+    let ratios: Vec<f64> = theirs.iter().zip(ours).map(|(theirs, ours)| theirs / ours).collect();
+    vec![Row::of(ratio, divided, &ratios, "ratio", must), Row::of(cost, alone, theirs, "ns", Must::Print)]
 }
 
 impl Contender {
@@ -163,56 +156,45 @@ impl Contender {
         self.sequence = self.sequence.wrapping_add(1);
     }
 
-    /// Nanoseconds of CPU time per delivered packet; `None` if too much is missing.
-    fn turn(&mut self, sinks: &mut Sinks, length: Duration) -> Option<f64> {
-        while sinks.take() > 0 {}
+    /// Nanoseconds of CPU time per delivered packet; `None` if too much is missing, or the sinks dropped something.
+    fn turn(&mut self, sink: &mut Sink, length: Duration) -> Option<f64> {
         if let Running::Relay(holder) = &self.running {
             holder.take_floor();
         }
-        let (mut sent, mut delivered) = (0u64, 0u64);
-        let before = self.account.cpu();
-        let start = Instant::now();
-        while start.elapsed() < length {
-            if start.elapsed() >= INTERVAL * sent as u32 {
-                self.talk();
-                sent += 1;
-            }
-            delivered += sinks.take() as u64;
+        let before = (sink.count(), self.account.cpu());
+        let begin = Instant::now();
+        let packets = (length.as_nanos() / INTERVAL.as_nanos()) as u32;
+        for number in 0..packets {
+            wait_until(begin + INTERVAL * number);
+            self.talk();
         }
-        let mut last = Instant::now();
-        while last.elapsed() < QUIET {
-            match sinks.take() as u64 {
-                0 => {}
-                more => (delivered, last) = (delivered + more, Instant::now()),
-            }
-        }
-        let cpu = self.account.cpu().saturating_sub(before);
-        let delivered = delivered as f64;
-        (delivered >= DELIVERED_MIN * (sent * PARTICIPANTS as u64) as f64).then(|| cpu.as_nanos() as f64 / delivered)
+        let due = u64::from(packets) * PARTICIPANTS as u64;
+        let after = sink.settle(before.0, due);
+        let cpu = self.account.cpu().saturating_sub(before.1);
+        let delivered = (after.delivered - before.0.delivered) as f64;
+        let good = after.dropped == before.0.dropped && delivered >= DELIVERED_MIN * due as f64;
+        good.then(|| cpu.as_nanos() as f64 / delivered)
     }
 }
 
 /// A relay with one worker, whose thread is what is accounted.
 fn start_relay(targets: &[SocketAddr]) -> Contender {
     let before = accounting::own_threads();
-    let floor = FloorSettings { max_burst_s: 3600, ..CallSettings::default().floor };
-    let settings = CallSettings { floor, packets_per_s: 1000, bytes_per_s: 1_000_000, ..CallSettings::default() };
-    let config = Config { media: "127.0.0.1:0".parse().expect("an address"), workers: 1, calls_max: 16 };
-    let (relay, _events) = Relay::start(config).expect("the relay starts");
+    let relay = stage::start(1);
     let account = Account::threads_since(&before);
+    let floor = FloorSettings { max_burst_s: 3600, ..CallSettings::default().floor };
+    // The talker is never quite on time, and what it catches up is no flood.
+    let settings = CallSettings { floor, packets_per_s: 1_000, bytes_per_s: 1_000_000, ..CallSettings::default() };
     let call = relay.open_call(Arc::from("others"), settings).expect("a call");
     let talker = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let ssrc = call.assign_ssrc().expect("a free SSRC");
+    let own = participant("sip:talker@bench", talker.local_addr().expect("an address"), ssrc);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let own = runtime.block_on(async {
-        let leg = |rtp| roster::Leg { rtp, floor: None };
-        let own = talker.local_addr().expect("an address");
-        let own = roster::Participant::new("sip:talker@bench", "bench", leg(own), ssrc);
         let own = call.enter(own).await.expect("the talker enters");
         for (number, address) in targets.iter().enumerate() {
             let ssrc = call.assign_ssrc().expect("a free SSRC");
-            let who = roster::Participant::new(&format!("sip:{number}@bench"), "bench", leg(*address), ssrc);
-            call.enter(who).await.expect("a participant enters");
+            call.enter(participant(&format!("sip:{number}@bench"), *address, ssrc)).await.expect("it enters");
         }
         own
     });
@@ -225,9 +207,8 @@ fn start_relay(targets: &[SocketAddr]) -> Contender {
 fn start_rtpengine(targets: &[SocketAddr]) -> Result<Contender, &'static str> {
     let talker = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let control = free_address();
-    let mut program =
-        Program::start("rtpengine", &ng::arguments(control)).ok_or("not measured: rtpengine is not installed")?;
-    let refused = "not measured: rtpengine did not take the call";
+    let mut program = Program::start("rtpengine", &ng::arguments(control)).ok_or("rtpengine is not installed")?;
+    let refused = "rtpengine did not take the call";
     let mut client = ng::Client::to(control, || program.runs()).ok_or(refused)?;
     let entrance = client.publish(talker.local_addr().expect("an address")).ok_or(refused)?;
     for target in targets {
@@ -239,7 +220,7 @@ fn start_rtpengine(targets: &[SocketAddr]) -> Result<Contender, &'static str> {
 
 /// A pipeline that receives and gives to everybody, or why not.
 fn start_multiudpsink(targets: &[SocketAddr]) -> Result<Contender, &'static str> {
-    let absent = "not measured: GStreamer's multiudpsink is not installed";
+    let absent = "GStreamer's multiudpsink is not installed";
     if !program::succeeds("gst-inspect-1.0", &["multiudpsink"]) {
         return Err(absent);
     }

@@ -224,5 +224,7 @@ pub(super) fn settings(group: &Group) -> CallSettings {
         bytes_per_s: group.media.bytes_per_s,
         participants_max: group.participants_max,
         privacy: group.floor.privacy,
+        // No group document and no request names an emergency yet.
+        urgent: false,
     }
 }

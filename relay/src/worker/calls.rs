@@ -1,16 +1,12 @@
 //! The calls that a worker owns: what comes in goes to the core of its call, what the core says is done.
 
+mod busy;
 mod incoming;
 mod letters;
 mod spanning;
 mod strangers;
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-    sync::Arc,
-    time::Instant,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Instant};
 
 use hashbrown::HashMap;
 use relay_core::{
@@ -22,6 +18,7 @@ use relay_core::{
 use relay_table::{Change, Look, Row};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use busy::Busy;
 use strangers::Strangers;
 
 use super::{
@@ -53,7 +50,7 @@ pub(super) struct Calls {
     /// By row.
     running: Vec<Option<Box<Running>>>,
     /// Calls that have something to hand out, in turn.
-    busy: VecDeque<usize>,
+    busy: Busy,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
     strangers: Strangers,
 }
@@ -75,6 +72,8 @@ struct Running {
     /// When the heap of wakes names this call next.
     scheduled: Option<Time>,
     queued: bool,
+    /// It is an emergency: its work goes before that of others.
+    urgent: bool,
     /// The call's number on trunks.
     flow: Option<u32>,
     /// Where it tells that its home has taken it in.
@@ -101,7 +100,7 @@ impl Calls {
             outgoing: Outgoing::new(),
             legs: Legs::default(),
             running: Vec::new(),
-            busy: VecDeque::new(),
+            busy: Busy::default(),
             wakes: BinaryHeap::new(),
             strangers: Strangers::default(),
         }
@@ -179,7 +178,7 @@ impl Calls {
 
     /// Hands out one piece of work of the call whose turn it is. False if no call has any.
     pub(super) fn work(&mut self) -> bool {
-        let Some(index) = self.busy.pop_front() else { return false };
+        let Some(index) = self.busy.pop() else { return false };
         if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
             running.queued = false;
             if self.step(index) {
@@ -195,7 +194,7 @@ impl Calls {
             && !running.queued
         {
             running.queued = true;
-            self.busy.push_back(index);
+            self.busy.push(index, running.urgent);
         }
     }
 

@@ -55,8 +55,16 @@ impl Stage {
         let row = writer.row();
         let (status, reader) = StatusWords::new();
         let settings = CallSettings::default().for_core();
-        let opening =
-            Opening { row, id: Arc::from("call"), settings, floor_ssrc: Ssrc(1), status, span: None, joined: None };
+        let opening = Opening {
+            row,
+            id: Arc::from("call"),
+            settings,
+            urgent: false,
+            floor_ssrc: Ssrc(1),
+            status,
+            span: None,
+            joined: None,
+        };
         self.post(Mail::Open(Box::new(opening)));
         Held { writer, row, status: reader }
     }

@@ -48,8 +48,9 @@ impl Calls {
                 let Some(running) = self.at_present(row.index()) else { return };
                 _ = reply.send(running.list(after, limit));
             }
-            Mail::Configure { row, settings } => {
+            Mail::Configure { row, settings, urgent } => {
                 if let Some(running) = self.at(row.index()) {
+                    running.urgent = urgent;
                     running.call.handle(Input::Configure(*settings), now);
                     self.mark(row.index());
                 }
@@ -93,6 +94,7 @@ impl Calls {
             counted: Counters::default(),
             scheduled: None,
             queued: false,
+            urgent: opening.urgent,
             flow,
             joined: opening.joined,
             backfills: Vec::new(),

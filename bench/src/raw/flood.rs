@@ -1,0 +1,107 @@
+//! One payload to many destinations, again and again, as fast as the kernel takes it.
+
+use std::{
+    mem::zeroed,
+    net::{SocketAddr, UdpSocket},
+    os::fd::AsRawFd,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use super::{BATCH, pin};
+use crate::allocations;
+
+/// By which system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// `sendmmsg`, at most `BATCH` at once, all headers pointing at one vector; the headers are built once.
+    Sendmmsg,
+    /// `sendto`, one call per datagram.
+    Sendto,
+}
+
+/// A thread that sends until it is told to stop.
+#[derive(Debug)]
+pub struct Flood {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Flood {
+    /// Begins on `core`, from a socket of its own.
+    pub fn start(core: usize, targets: &[SocketAddr], payload: &[u8], how: How) -> Flood {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (targets, payload, stopping) = (targets.to_vec(), payload.to_vec(), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            allocations::unwatch_this_thread();
+            pin(core);
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            match how {
+                How::Sendmmsg => by_sendmmsg(&socket, &targets, &payload, &stopping),
+                How::Sendto => by_sendto(&socket, &targets, &payload, &stopping),
+            }
+        });
+        Flood { stop, thread }
+    }
+
+    /// Ends it. Answers how many datagrams the kernel took.
+    pub fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the raw loop ends")
+    }
+}
+
+fn by_sendmmsg(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], stop: &AtomicBool) -> u64 {
+    let names: Vec<libc::sockaddr_in> = targets.iter().map(name).collect();
+    let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
+    let header = |name: &libc::sockaddr_in| {
+        // SAFETY: mmsghdr is plain old data; all zeros is a value of it.
+        let mut header: libc::mmsghdr = unsafe { zeroed() };
+        header.msg_hdr.msg_name = (&raw const *name).cast_mut().cast();
+        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+        header.msg_hdr.msg_iov = &raw mut vector;
+        header.msg_hdr.msg_iovlen = 1;
+        header
+    };
+    let mut headers: Vec<libc::mmsghdr> = names.iter().map(header).collect();
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for chunk in headers.chunks_mut(BATCH) {
+            // SAFETY: the headers point at names, vector and payload, all of which live until this function returns.
+            let taken = unsafe { libc::sendmmsg(socket.as_raw_fd(), chunk.as_mut_ptr(), chunk.len() as u32, 0) };
+            sent += u64::try_from(taken).unwrap_or(0);
+        }
+    }
+    sent
+}
+
+fn by_sendto(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], stop: &AtomicBool) -> u64 {
+    let names: Vec<libc::sockaddr_in> = targets.iter().map(name).collect();
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for name in &names {
+            // SAFETY: name and payload live until this function returns, and the kernel reads no more than their sizes.
+            let taken = unsafe {
+                let length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+                let name = ptr::from_ref(name).cast();
+                libc::sendto(socket.as_raw_fd(), payload.as_ptr().cast(), payload.len(), 0, name, length)
+            };
+            sent += u64::from(taken >= 0);
+        }
+    }
+    sent
+}
+
+fn name(address: &SocketAddr) -> libc::sockaddr_in {
+    let SocketAddr::V4(address) = address else { panic!("targets are IPv4") };
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
+        sin_zero: [0; 8],
+    }
+}
