@@ -1,6 +1,6 @@
 //! Everything that is read from a datagram or a stream, and written to one. `cargo bench -p bench --bench codecs`.
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use relay_core::{
@@ -111,5 +111,10 @@ fn trunk(criterion: &mut Criterion) {
     assert!(frame::bytes(&letter).is_err(), "a letter that says nothing is not written");
 }
 
-criterion_group!(benches, rtp, floor, rtcp, trunk);
+/// Three seconds for each: there are many, and each is short.
+fn config() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = benches; config = config(); targets = rtp, floor, rtcp, trunk }
 criterion_main!(benches);

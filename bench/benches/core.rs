@@ -132,5 +132,10 @@ fn entering_silent(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, entering, distributing, granting, entering_silent);
+/// Three seconds for each: there are many, and each is short.
+fn config() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = benches; config = config(); targets = entering, distributing, granting, entering_silent }
 criterion_main!(benches);

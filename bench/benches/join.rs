@@ -81,5 +81,10 @@ fn joining(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, joining);
+/// Three seconds for each: there are many, and each is short.
+fn config() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = benches; config = config(); targets = joining }
 criterion_main!(benches);

@@ -117,5 +117,10 @@ fn tables(criterion: &mut Criterion) {
     contend(criterion, "private copy by mail", contenders::private_copy);
 }
 
-criterion_group!(benches, tables);
+/// Three seconds for each: there are many, and each is short.
+fn config() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = benches; config = config(); targets = tables }
 criterion_main!(benches);

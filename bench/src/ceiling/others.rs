@@ -128,7 +128,7 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     let mut rows = compared(&RTPENGINE, &costs(1), &ours, rtpengine.err());
     rows.extend(compared(&MULTIUDPSINK, &costs(2), &ours, multiudpsink.err()));
     rows.push(Row::of("P1c", "CPU time per delivered packet, relay", &ours, "ns", Must::Print));
-    rows.into_iter().map(|row| row.noting(word.clone())).collect()
+    rows.into_iter().map(|row| if thrown == 0 { row } else { row.noting(word.clone()) }).collect()
 }
 
 /// The ratio, round by round, and the cost itself; or why there is none.
