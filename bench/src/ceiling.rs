@@ -4,12 +4,20 @@
 //! first round warms up and is discarded, and so is a round in which the sinks dropped something: then they were
 //! measured, and not what sends to them. A figure with too few good rounds is "not measured", which is never "met".
 
+mod beside;
+mod churn;
+mod copies;
+mod echo;
 mod entry;
 mod memory;
 mod others;
+mod path;
+mod profile;
 mod rate;
 mod report;
+mod residence;
 mod row;
+mod scaling;
 mod stage;
 mod steady;
 
@@ -56,10 +64,15 @@ type Subject = (&'static [&'static str], fn(&mut Run<'_>) -> Vec<Row>);
 /// In this order they are measured and printed.
 const SUBJECTS: &[Subject] = &[
     (&["R1", "R2"], rate::measure),
+    (&["R3", "R4", "R5"], path::measure),
+    (&["R6"], churn::measure),
+    (&["R7"], residence::measure),
+    (&["R10"], scaling::measure),
     (&["R11"], steady::measure),
     (&["L2"], entry::measure),
     (&["M1"], memory::measure),
     (&["P1"], others::measure),
+    (&["F1", "F2"], beside::measure),
 ];
 
 /// Measures, prints, and says whether every promise is kept.

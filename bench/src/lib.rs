@@ -8,3 +8,4 @@ pub mod ceiling;
 #[allow(unsafe_code)] // system calls that std does not know
 pub mod raw;
 pub mod sink;
+pub mod stepping;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bench::{allocations::Counting, ceiling, sink};
+use bench::{allocations::Counting, ceiling, sink, stepping};
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
@@ -22,11 +22,15 @@ enum Command {
     /// Counts what comes to its sockets, for a measurement that started it; ends with its input.
     #[command(hide = true)]
     Sink(sink::Options),
+    /// Steps through a thread, for a measurement that started it; ends with its input.
+    #[command(hide = true)]
+    Step(stepping::Options),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Ceiling(options) => ceiling::run(&options),
         Command::Sink(options) => sink::serve(&options),
+        Command::Step(options) => stepping::serve(&options),
     }
 }

@@ -1,16 +1,22 @@
 //! Raw loops: what the kernel alone can do on this machine, measured in the same run as the relay.
 
+mod cores;
 mod drain;
 mod flood;
 mod socket;
 mod stamp;
+mod steps;
+mod system_calls;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+pub use cores::{cores, pin, unpinned};
 pub use drain::Drain;
 pub use flood::{Flood, How};
 pub use socket::{deepen, kernel_drops, refuse_all};
 pub use stamp::{receive_stamped, stamp, ticks_per_s, wall_ns};
+pub use steps::{Step, Steps};
+pub use system_calls::SystemCalls;
 
 /// Datagrams per `sendmmsg`, as in the relay.
 pub const BATCH: usize = 128;
@@ -20,12 +26,4 @@ pub fn targets(count: usize, ports: &[u16]) -> Vec<SocketAddr> {
     let address = |n: usize| Ipv4Addr::new(127, 1, (n / 250) as u8, (n % 250) as u8 + 1);
     let port = |n: usize| ports[n % ports.len()];
     (0..count).map(|n| SocketAddr::V4(SocketAddrV4::new(address(n), port(n)))).collect()
-}
-
-/// Keeps this thread on one core, if the system allows it.
-pub fn pin(number: usize) {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    if let Some(core) = cores.get(number % cores.len().max(1)) {
-        core_affinity::set_for_current(*core);
-    }
 }

@@ -28,10 +28,10 @@ pub(crate) use sockets::Sockets;
 use sockets::{Kind, Ready};
 
 /// Pieces of work in one turn: between two turns the kernel is asked what came.
-const PIECES: usize = 8;
+const PIECES: usize = 16;
 
 /// Live chunks between two looks at the RTP socket within a turn.
-const PIECES_PER_LOOK: usize = 2;
+const PIECES_PER_LOOK: usize = 4;
 
 /// Receive batches of one socket in one turn.
 const BATCHES: usize = 4;

@@ -3,10 +3,6 @@
 
 use std::{
     net::UdpSocket,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -16,12 +12,10 @@ use relay_core::roster::Participant;
 
 use super::{
     Must, Row, Run,
-    stage::{PACKET, Stage, participant},
+    echo::{Echo, stamped},
+    stage::{Stage, participant},
 };
-use crate::{
-    allocations,
-    raw::{self, pin},
-};
+use crate::raw;
 
 /// Participants of the call that is entered.
 const PARTICIPANTS: usize = 512;
@@ -52,9 +46,8 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     // A newcomer may find the worker within one chunk of live sends: that much of its wait is the kernel's own.
     let chunk_us = raw::BATCH as f64 / run.raw() * 1e6;
     let mut stage = Stage::set(&raw::targets(PARTICIPANTS, run.sink.ports()), CallSettings::default());
-    let (echo, stop_echo) = start_echo();
+    let echo = Echo::start();
     let newcomer = stamped();
-    let client = stamped();
     let begin = Instant::now();
     let mut talked = 0u32;
     let (rounds, _) = run.rounds(|_| {
@@ -72,14 +65,12 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
             }
             next = Instant::now() + PAUSE;
             round.entries.record(enter_once(&stage, &newcomer)).expect("within range");
-            let (answered, stamped) = echo_once(&client, echo);
+            let (answered, stamped) = echo.ask();
             round.echoes.record(answered).expect("within range");
             round.stamps.record(stamped).expect("within range");
         }
         Some(round)
     });
-    stop_echo.store(true, Ordering::Relaxed);
-    client.send_to(b"end", echo).expect("loopback takes it");
     stage.relay.stop();
     rows(&rounds, chunk_us)
 }
@@ -107,13 +98,6 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 10_000_000_000, 3).expect("sensible bounds")
 }
 
-fn stamped() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    raw::stamp(&socket);
-    socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
-    socket
-}
-
 /// Enters, takes the unpaced part, leaves. Nanoseconds from before the publication to its last datagram.
 fn enter_once(stage: &Stage, newcomer: &UdpSocket) -> u64 {
     let address = newcomer.local_addr().expect("an address");
@@ -133,31 +117,4 @@ fn enter_once(stage: &Stage, newcomer: &UdpSocket) -> u64 {
     while newcomer.recv(&mut space).is_ok() {}
     newcomer.set_nonblocking(false).expect("a mode");
     last.saturating_sub(begin).max(1)
-}
-
-/// One datagram to the echo and back. Nanoseconds until its client has the answer, and until the kernel had it for the client.
-fn echo_once(client: &UdpSocket, echo: std::net::SocketAddr) -> (u64, u64) {
-    let begin = raw::wall_ns();
-    client.send_to(&[0; PACKET], echo).expect("loopback takes it");
-    let (_, stamp) = raw::receive_stamped(client, &mut [0; 2048]).expect("the echo answers");
-    (raw::wall_ns().saturating_sub(begin).max(1), stamp.saturating_sub(begin).max(1))
-}
-
-/// A thread on the worker's core that sends back what it receives, as plainly as can be.
-fn start_echo() -> (std::net::SocketAddr, Arc<AtomicBool>) {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    let address = socket.local_addr().expect("an address");
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopping = Arc::clone(&stop);
-    std::thread::spawn(move || {
-        allocations::unwatch_this_thread();
-        pin(0);
-        let mut space = [0u8; 2048];
-        while let Ok((length, from)) = socket.recv_from(&mut space) {
-            if stopping.load(Ordering::Relaxed) || socket.send_to(&space[..length], from).is_err() {
-                return;
-            }
-        }
-    });
-    (address, stop)
 }

@@ -43,7 +43,7 @@ pub(super) fn write(options: &Options, rows: &[Row]) -> io::Result<()> {
 }
 
 fn environment(options: &Options) -> Value {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cores = crate::raw::cores().len();
     let mut command = String::from("cargo run --release -p bench -- ceiling");
     if !options.only.is_empty() {
         _ = write!(command, " --only {}", options.only.join(","));

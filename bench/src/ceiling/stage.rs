@@ -48,7 +48,8 @@ pub(super) struct Outcome {
 /// A relay with `workers` workers, on free ports of loopback.
 pub(super) fn start(workers: usize) -> Relay {
     let config = Config { media: "127.0.0.1:0".parse().expect("an address"), workers, calls_max: 16 };
-    Relay::start(config).expect("the relay starts").0
+    // Its workers choose their cores themselves, as they do in a node.
+    raw::unpinned(1, || Relay::start(config).expect("the relay starts").0)
 }
 
 /// Settings for a talker that sends as fast as the worker distributes.
@@ -131,6 +132,15 @@ impl Stage {
         }
     }
 
+    /// Waits until the worker has nothing on its way any more.
+    pub(super) fn rest(&self) {
+        let mut sent = -1.0;
+        while sent != self.counter("media_sent_total") {
+            sent = self.counter("media_sent_total");
+            std::thread::sleep(100 * LOOK);
+        }
+    }
+
     /// Waits until everything that was sent since `sent` is delivered, or nothing more comes.
     pub(super) fn outcome(&self, sink: &mut Sink, (before, sent): (Count, u64)) -> Outcome {
         let due = (self.sent - sent) * self.participants as u64;
@@ -160,4 +170,13 @@ pub(super) fn wait_until(at: Instant) {
 
 pub(super) fn participant(user: &str, rtp: SocketAddr, audio_ssrc: Ssrc) -> roster::Participant {
     roster::Participant::new(user, "bench", roster::Leg { rtp, floor: None }, audio_ssrc)
+}
+/// The kernel's number of the thread of worker `number`, by its name.
+pub(super) fn worker_thread(number: usize) -> Option<i32> {
+    let name = format!("worker-{number}");
+    let threads = std::fs::read_dir("/proc/self/task").ok()?;
+    let named = |entry: &std::fs::DirEntry| {
+        std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    threads.filter_map(Result::ok).find(named)?.file_name().to_str()?.parse().ok()
 }

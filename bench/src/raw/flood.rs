@@ -7,7 +7,7 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
 };
@@ -27,35 +27,48 @@ pub enum How {
 /// A thread that sends until it is told to stop.
 #[derive(Debug)]
 pub struct Flood {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<u64>,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    /// Datagrams that the kernel took; brought up to date once per sweep over the targets.
+    sent: AtomicU64,
 }
 
 impl Flood {
     /// Begins on `core`, from a socket of its own.
     pub fn start(core: usize, targets: &[SocketAddr], payload: &[u8], how: How) -> Flood {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (targets, payload, stopping) = (targets.to_vec(), payload.to_vec(), Arc::clone(&stop));
+        let shared = Arc::<Shared>::default();
+        let (targets, payload, sharing) = (targets.to_vec(), payload.to_vec(), Arc::clone(&shared));
         let thread = std::thread::spawn(move || {
             allocations::unwatch_this_thread();
             pin(core);
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
             match how {
-                How::Sendmmsg => by_sendmmsg(&socket, &targets, &payload, &stopping),
-                How::Sendto => by_sendto(&socket, &targets, &payload, &stopping),
+                How::Sendmmsg => by_sendmmsg(&socket, &targets, &payload, &sharing),
+                How::Sendto => by_sendto(&socket, &targets, &payload, &sharing),
             }
         });
-        Flood { stop, thread }
+        Flood { shared, thread }
     }
 
     /// Ends it. Answers how many datagrams the kernel took.
     pub fn stop(self) -> u64 {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the raw loop ends")
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the raw loop ends");
+        self.shared.sent.load(Ordering::Relaxed)
+    }
+
+    /// How many datagrams the kernel has taken so far, in whole sweeps over the targets.
+    pub fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 }
 
-fn by_sendmmsg(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], stop: &AtomicBool) -> u64 {
+fn by_sendmmsg(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], shared: &Shared) {
     let names: Vec<libc::sockaddr_in> = targets.iter().map(name).collect();
     let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
     let header = |name: &libc::sockaddr_in| {
@@ -69,20 +82,20 @@ fn by_sendmmsg(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], stop:
     };
     let mut headers: Vec<libc::mmsghdr> = names.iter().map(header).collect();
     let mut sent = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while !shared.stop.load(Ordering::Relaxed) {
         for chunk in headers.chunks_mut(BATCH) {
             // SAFETY: the headers point at names, vector and payload, all of which live until this function returns.
             let taken = unsafe { libc::sendmmsg(socket.as_raw_fd(), chunk.as_mut_ptr(), chunk.len() as u32, 0) };
             sent += u64::try_from(taken).unwrap_or(0);
         }
+        shared.sent.store(sent, Ordering::Relaxed);
     }
-    sent
 }
 
-fn by_sendto(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], stop: &AtomicBool) -> u64 {
+fn by_sendto(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], shared: &Shared) {
     let names: Vec<libc::sockaddr_in> = targets.iter().map(name).collect();
     let mut sent = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while !shared.stop.load(Ordering::Relaxed) {
         for name in &names {
             // SAFETY: name and payload live until this function returns, and the kernel reads no more than their sizes.
             let taken = unsafe {
@@ -92,8 +105,8 @@ fn by_sendto(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], stop: &
             };
             sent += u64::from(taken >= 0);
         }
+        shared.sent.store(sent, Ordering::Relaxed);
     }
-    sent
 }
 
 fn name(address: &SocketAddr) -> libc::sockaddr_in {

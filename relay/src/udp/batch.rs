@@ -93,7 +93,9 @@ impl Batch {
             // vectors stand in `self.vectors`, which does not move.
             let sent = unsafe {
                 let from = self.headers.as_mut_ptr().add(done);
-                libc::sendmmsg(socket.as_raw_fd(), from, (count - done) as u32, libc::MSG_DONTWAIT)
+                let count = (count - done) as libc::c_uint;
+                // The C library's own function is a place where a thread may be cancelled, and locks the bus twice to say so.
+                libc::syscall(libc::SYS_sendmmsg, socket.as_raw_fd(), from, count, libc::MSG_DONTWAIT)
             };
             if sent > 0 {
                 done += sent as usize;
