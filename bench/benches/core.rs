@@ -1,121 +1,141 @@
-//! Small things of the core, by criterion: `cargo bench -p bench`.
+//! The core without the kernel: late entry, one packet to everybody, a floor request. `cargo bench -p bench --bench core`.
 
-use std::{hint::black_box, net::SocketAddr};
+#[path = "core/call.rs"]
+mod call;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use relay_core::{
-    Millis, Slot, Ssrc, Time,
-    call::{Action, Call, Input, Output, Settings},
-    floor::{self, message},
-    late_entry::ResumePoint,
-    roster::{Leg, Participant},
-    rtp,
+use std::{
+    hint::black_box,
+    net::SocketAddr,
+    time::{Duration, Instant},
 };
 
-fn participant(number: u32) -> Participant {
-    let address = |port| SocketAddr::from((std::net::Ipv4Addr::from(0x7f01_0000 + number), port));
-    let leg = Leg { rtp: address(4000), floor: Some(address(4002)) };
-    Participant::new(&format!("sip:{number}@bench"), "bench", leg, Ssrc(number + 1))
-}
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use relay_core::{
+    Millis, Slot, Ssrc, Time,
+    call::{Action, Call, Input},
+    floor::message,
+};
 
-fn packet(sequence: u16) -> [u8; 74] {
-    let mut bytes = [0; 74];
-    let payload_type = rtp::PayloadType::try_from(96).expect("seven bits");
-    let header = rtp::Header { marker: false, payload_type, sequence, timestamp: 0, ssrc: Ssrc(1) };
-    header.write(&mut bytes).expect("room");
-    bytes
-}
+use call::{TALKED, drain, enter, newcomer, silent, talk, talking};
 
-fn drain(call: &mut Call<SocketAddr>) -> usize {
-    let mut outputs = 0;
-    while !matches!(black_box(call.poll()), Output::Wake(_)) {
-        outputs += 1;
-    }
-    outputs
-}
-
-/// A call of `participants` in which slot 0 has talked for ten seconds.
-fn talking(participants: u32) -> (Call<SocketAddr>, Time, u16) {
-    let settings = Settings {
-        floor: floor::settings::Settings::default(),
-        retention: Millis(10_000),
-        entry: Millis(200),
-        packets_per_s: 1_000_000,
-        bytes_per_s: 10_000_000,
-        privacy: false,
-    };
-    let mut call = Call::new(Settings { packets_per_s: 200, bytes_per_s: 65_536, ..settings }, Ssrc(0));
-    for number in 0..participants {
-        let input = Input::Enter { slot: Slot(number), entry: u64::from(number), participant: participant(number) };
-        call.handle(input, Time::ZERO);
-        drain(&mut call);
-    }
-    call.handle(Input::Ask { slot: Slot(0), token: 0, action: Action::Request(0) }, Time::ZERO);
-    drain(&mut call);
-    let mut now = Time::ZERO;
-    for sequence in 0..500 {
-        now = now + Millis(20);
-        let bytes = packet(sequence);
-        let packet = rtp::Packet::parse(&bytes).expect("a packet");
-        call.handle(Input::Media { slot: Slot(0), packet }, now);
-        drain(&mut call);
-    }
-    (call, now, 500)
-}
-
+/// From the roster's change to the last output that leaves at once: Floor Taken, ten retained packets, the facts.
 fn entering(criterion: &mut Criterion) {
-    for participants in [10, 1_000] {
-        let (mut call, now, _) = talking(participants);
-        let slot = Slot(participants);
-        let resume = vec![ResumePoint { ssrc: Ssrc(1), sequence: 490 }];
-        criterion.bench_function(&format!("late entry and leave, call of {participants}"), |bencher| {
+    let mut group = criterion.benchmark_group("late entry");
+    for participants in [10, 1_000, 10_000] {
+        let (mut call, now) = talking(participants);
+        let (slot, who) = (Slot(participants), newcomer(participants));
+        let said = enter(&mut call, slot, u64::from(participants), who.clone(), now);
+        assert_eq!((said.entered, said.replayed), (1, 10), "the newcomer gets what it missed");
+        assert!(said.floor >= 1, "the newcomer is told who talks");
+        call.handle(Input::Leave { slot }, now);
+        drain(&mut call);
+        group.bench_function(BenchmarkId::new("assembled, call of", participants), |bencher| {
             let mut entry = u64::from(participants);
-            bencher.iter(|| {
-                entry += 1;
-                let newcomer = Participant { resume: resume.clone(), ..participant(participants) };
-                call.handle(Input::Enter { slot, entry, participant: newcomer }, now);
-                drain(&mut call);
-                call.handle(Input::Leave { slot }, now);
-                drain(&mut call)
+            bencher.iter_custom(|iterations| {
+                let mut spent = Duration::ZERO;
+                for _ in 0..iterations {
+                    entry += 1;
+                    let who = who.clone();
+                    let start = Instant::now();
+                    black_box(enter(&mut call, slot, entry, who, now));
+                    spent += start.elapsed();
+                    call.handle(Input::Leave { slot }, now);
+                    drain(&mut call);
+                }
+                spent
             });
         });
     }
 }
 
+/// One packet, from its arrival to the last address; throughput is in participants.
 fn distributing(criterion: &mut Criterion) {
-    let (mut call, mut now, mut sequence) = talking(1_000);
-    criterion.bench_function("one packet to 1,000 participants, without the kernel", |bencher| {
-        bencher.iter(|| {
-            sequence = sequence.wrapping_add(1);
-            now = now + Millis(20);
-            let bytes = packet(sequence);
-            let packet = rtp::Packet::parse(&bytes).expect("a packet");
-            call.handle(Input::Media { slot: Slot(0), packet }, now);
-            drain(&mut call)
+    let mut group = criterion.benchmark_group("distribute, per participant");
+    for participants in [10, 100, 1_000, 10_000] {
+        let (mut call, mut now) = talking(participants);
+        let mut sequence = TALKED - 1;
+        group.throughput(Throughput::Elements(u64::from(participants) - 1));
+        group.bench_function(BenchmarkId::new("call of", participants), |bencher| {
+            bencher.iter(|| {
+                sequence = sequence.wrapping_add(1);
+                now = now + Millis(20);
+                let said = talk(&mut call, sequence, now);
+                assert_eq!(said.distributed, participants as usize - 1, "everybody but the talker hears");
+            });
         });
+    }
+}
+
+/// A request in an idle call to the answer and all that everybody is told; the floor is given back outside the clock.
+fn granting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("floor request to grant");
+    for participants in [10, 1_000] {
+        let mut call = silent(participants);
+        let mut now = Time::ZERO;
+        let ask: fn(&mut Call<SocketAddr>, Time) = |call, now| {
+            call.handle(Input::Ask { slot: Slot(0), token: 7, action: Action::Request(0) }, now);
+        };
+        let message =
+            message::Message::Request { priority: None, indicator: None, functional_alias: None, location: None };
+        let packet = message::Packet { ssrc: Ssrc(1), acknowledge: false, message, track_info: None };
+        let send = |call: &mut Call<SocketAddr>, now| call.handle(Input::Floor { slot: Slot(0), packet }, now);
+        let by_api = BenchmarkId::new("by the API, call of", participants);
+        let by_message = BenchmarkId::new("by floor message, call of", participants);
+        group.bench_function(by_api, |bencher| {
+            bencher.iter_custom(|iterations| {
+                (0..iterations).map(|_| grant_once(&mut call, &mut now, participants, ask)).sum()
+            });
+        });
+        group.bench_function(by_message, |bencher| {
+            bencher.iter_custom(|iterations| {
+                (0..iterations).map(|_| grant_once(&mut call, &mut now, participants, send)).sum()
+            });
+        });
+    }
+}
+
+fn grant_once(
+    call: &mut Call<SocketAddr>,
+    now: &mut Time,
+    participants: u32,
+    request: impl Fn(&mut Call<SocketAddr>, Time),
+) -> Duration {
+    *now = *now + Millis(1_000);
+    let start = Instant::now();
+    request(call, *now);
+    let said = drain(call);
+    let spent = start.elapsed();
+    // Floor Taken to everybody else; the holder hears Floor Granted, or the answer of the API.
+    assert!(said.floor >= participants as usize - 1, "everybody is told: {said:?}");
+    *now = *now + Millis(1_000);
+    call.handle(Input::Ask { slot: Slot(0), token: 8, action: Action::Release }, *now);
+    assert!(drain(call).floor >= participants as usize - 1, "everybody is told that nobody talks");
+    spent
+}
+
+/// Entering a silent call, the roster's value included: what an owner pays for each of many.
+fn entering_silent(criterion: &mut Criterion) {
+    criterion.bench_function("enter and leave, silent call of 1000", |bencher| {
+        let mut call = silent(1_000);
+        let (slot, mut entry) = (Slot(1_000), 1_000);
+        bencher.iter_batched(
+            || call::participant(1_000),
+            |who| {
+                entry += 1;
+                let said = enter(&mut call, slot, entry, who, Time::ZERO);
+                assert_eq!(said.entered, 1, "it is in");
+                call.handle(Input::Leave { slot }, Time::ZERO);
+                drain(&mut call)
+            },
+            BatchSize::SmallInput,
+        );
     });
 }
 
-fn codecs(criterion: &mut Criterion) {
-    let taken = message::Message::Taken {
-        granted_party: Some("sip:alice@mc1.example"),
-        may_request: Some(true),
-        message_sequence_number: 7,
-        indicator: Some(message::Indicator::NORMAL),
-        audio_ssrc: Some(Ssrc(0xa0a0_b0b1)),
-        functional_alias: None,
-        location: None,
-    };
-    let taken = message::Packet { ssrc: Ssrc(0xcafe_0001), acknowledge: true, message: taken, track_info: None };
-    let mut out = [0; message::SIZE_MAX];
-    criterion.bench_function("write Floor Taken", |bencher| bencher.iter(|| black_box(&taken).write(&mut out)));
-    let length = taken.write(&mut out).expect("room");
-    criterion.bench_function("read Floor Taken", |bencher| {
-        bencher.iter(|| message::read(black_box(&out[..length])).next());
-    });
-    let bytes = packet(1);
-    criterion.bench_function("read RTP", |bencher| bencher.iter(|| rtp::Packet::parse_protected(black_box(&bytes))));
+/// Three seconds for each: there are many, and each is short.
+fn config() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
 }
 
-criterion_group!(benches, entering, distributing, codecs);
+criterion_group! { name = benches; config = config(); targets = entering, distributing, granting, entering_silent }
 criterion_main!(benches);

@@ -11,6 +11,7 @@ mod echo;
 mod entry;
 mod http;
 mod memory;
+mod others;
 mod path;
 mod profile;
 mod rate;
@@ -73,6 +74,7 @@ const SUBJECTS: &[Subject] = &[
     (&["L2"], entry::measure),
     (&["M1"], memory::measure),
     (&["L1", "J1"], http::measure),
+    (&["P1"], others::measure),
     (&["F1", "F2"], beside::measure),
 ];
 

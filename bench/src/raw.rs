@@ -14,7 +14,7 @@ pub use cores::{cores, pin, unpinned};
 pub use drain::Drain;
 pub use flood::{Flood, How};
 pub use socket::{deepen, kernel_drops, refuse_all};
-pub use stamp::{receive_stamped, stamp, wall_ns};
+pub use stamp::{receive_stamped, stamp, ticks_per_s, wall_ns};
 pub use steps::{Step, Steps};
 pub use system_calls::SystemCalls;
 

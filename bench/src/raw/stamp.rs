@@ -36,6 +36,13 @@ pub fn wall_ns() -> u64 {
     nanoseconds(now)
 }
 
+/// Steps per second in which the kernel accounts CPU time to processes.
+pub fn ticks_per_s() -> u32 {
+    // SAFETY: the call reads one number of the system and touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u32::try_from(ticks).expect("the kernel accounts in steps")
+}
+
 /// Receives one datagram: its length, and when the kernel took it in, in nanoseconds of the wall clock.
 pub fn receive_stamped(socket: &UdpSocket, space: &mut [u8]) -> io::Result<(usize, u64)> {
     let mut control = Control::EMPTY;
