@@ -129,7 +129,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             burst.extend(sequence, order);
         }
         self.count_own(packet.ssrc());
-        self.distributor.offer(order);
+        self.offer(order);
         if !self.newcomers.is_empty() {
             self.serve_newcomers();
         }
@@ -232,6 +232,16 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         if talker.is_none() || user == talker {
             self.own = None;
         }
+    }
+
+    /// Packets of a user's own among those kept from `next` on.
+    pub(super) fn own_from(&self, next: crate::Order, user: &str) -> u64 {
+        let own = |ssrc| self.voices.get(ssrc).is_some_and(|voice| *voice.user == *user);
+        self.kept.from(next).filter(|(_, row)| own(&row.ssrc)).count() as u64
+    }
+
+    pub(super) fn own_since(&self, slot: Slot, next: crate::Order) -> u64 {
+        self.seat(slot).map_or(0, |seat| self.own_from(next, &seat.who.user))
     }
 
     /// One more packet that the participants of its own user do not get.
