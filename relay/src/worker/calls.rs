@@ -2,6 +2,7 @@
 
 mod incoming;
 mod letters;
+mod sharing;
 mod spanning;
 mod strangers;
 
@@ -14,7 +15,7 @@ use std::{
 
 use hashbrown::HashMap;
 use relay_core::{
-    Slot, Time, TrunkId,
+    Order, Slot, Time, TrunkId,
     call::{self, Answer, Input, Output},
     late_entry::Facts,
     roster::Participant,
@@ -25,9 +26,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use strangers::Strangers;
 
 use super::{
+    handing::Handing,
     legs::{Bound, Legs},
     outgoing::{Outgoing, Refused},
+    packets::Packet,
+    slices::Slices,
     sockets::Sockets,
+    ways::Ways,
 };
 use crate::{
     Event,
@@ -49,13 +54,25 @@ pub(super) struct Calls {
     exchange: Arc<Exchange>,
     received: Option<Box<Received>>,
     outgoing: Outgoing,
+    ways: Ways,
+    handing: Handing,
+    slices: Slices,
     legs: Legs,
     /// By row.
     running: Vec<Option<Box<Running>>>,
-    /// Calls that have something to hand out, in turn.
-    busy: VecDeque<usize>,
+    /// What has something to hand out, in turn.
+    busy: VecDeque<Piece>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
     strangers: Strangers,
+}
+
+/// What takes a turn.
+#[derive(Clone, Copy, Debug)]
+enum Piece {
+    /// A call of this worker.
+    Call(usize),
+    /// A slice of another owner's call: whose, and its row there.
+    Slice(usize, usize),
 }
 
 /// A call that runs here.
@@ -81,6 +98,8 @@ struct Running {
     joined: Option<watch::Sender<Joined>>,
     /// Backfills on their way, by trunk.
     backfills: Vec<(TrunkId, BackfillSender)>,
+    /// The packet that parts are handed now.
+    copy: Option<(Order, Arc<Packet>)>,
 }
 
 impl Calls {
@@ -89,6 +108,7 @@ impl Calls {
         clock: Clock,
         counters: Arc<Counters>,
         (events, exchange): (mpsc::Sender<Event>, Arc<Exchange>),
+        ways: Ways,
     ) -> Calls {
         Calls {
             sockets,
@@ -99,6 +119,9 @@ impl Calls {
             exchange,
             received: Some(Box::default()),
             outgoing: Outgoing::new(),
+            handing: Handing::new(ways.shares.len()),
+            slices: Slices::new(ways.theirs.len()),
+            ways,
             legs: Legs::default(),
             running: Vec::new(),
             busy: VecDeque::new(),
@@ -164,6 +187,7 @@ impl Calls {
             if let Some(mut running) = self.running.get_mut(index).and_then(Option::take) {
                 running.count_participants(&self.counters);
                 running.farewell(&self.exchange);
+                self.handing.end(&mut self.ways, index, &running.call);
                 self.counters.calls.set(self.counters.calls.read().saturating_sub(1));
             }
             return;
@@ -177,13 +201,22 @@ impl Calls {
         }
     }
 
-    /// Hands out one piece of work of the call whose turn it is. False if no call has any.
+    /// Hands out one piece of work of the call or slice whose turn it is. False if none has any.
     pub(super) fn work(&mut self) -> bool {
-        let Some(index) = self.busy.pop_front() else { return false };
-        if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
-            running.queued = false;
-            if self.step(index) {
-                self.mark(index);
+        let Some(piece) = self.busy.pop_front() else { return false };
+        match piece {
+            Piece::Slice(owner, row) => {
+                if self.send_slice(owner, row) {
+                    self.busy.push_back(piece);
+                }
+            }
+            Piece::Call(index) => {
+                if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
+                    running.queued = false;
+                    if self.step(index) {
+                        self.mark(index);
+                    }
+                }
             }
         }
         true
@@ -195,7 +228,7 @@ impl Calls {
             && !running.queued
         {
             running.queued = true;
-            self.busy.push_back(index);
+            self.busy.push_back(Piece::Call(index));
         }
     }
 
@@ -216,15 +249,21 @@ impl Calls {
                 Output::Replay { slot, to, orders, kept } => {
                     outgoing.flush_floor(sockets, counters);
                     let packets = orders.iter().filter_map(|order| kept.packet(*order));
-                    outgoing.replay(sockets, counters, &to, packets, |why| running.refused.add(slot, why));
+                    outgoing.replay(sockets, counters, &to, packets, |why| running.refused.add(slot, why, 1));
                     done += orders.len();
                 }
                 Output::Distribute { packet, targets, slots, .. } => {
                     outgoing.flush_floor(sockets, counters);
                     let refused = &mut running.refused;
-                    let failed = |at: usize, why| refused.add(slots[at], why);
-                    outgoing.distribute(sockets, counters, packet, targets, failed);
+                    let failed = |at: usize, why| refused.add(slots[at], why, 1);
+                    outgoing.distribute(&sockets.rtp, counters, packet, targets, failed);
                     break true;
+                }
+                output @ (Output::Slice { .. } | Output::Hand { .. }) => {
+                    outgoing.flush_floor(sockets, counters);
+                    if let Some(part) = self.handing.hand(&mut self.ways, index, &mut running.copy, output) {
+                        running.call.handle(Input::Lost { part }, self.now);
+                    }
                 }
                 Output::Entered { entry, facts, .. } => {
                     outgoing.flush_floor(sockets, counters);
@@ -332,6 +371,7 @@ impl Running {
         }
         counters.media_received.add(now.media - before.media);
         counters.overrun.add(now.overrun - before.overrun);
+        counters.worker_full.add(now.worker_full - before.worker_full);
         counters.overtaken.add(now.overtaken - before.overtaken);
         counters.unconfirmed.add(now.unconfirmed - before.unconfirmed);
         counters.unheeded.add(now.unheeded - before.unheeded);

@@ -38,8 +38,11 @@ pub enum Handed<T, P> {
         /// The datagram.
         packet: P,
     },
-    /// The call has ended.
-    End,
+    /// The call has ended. With it so many departures are done.
+    End {
+        /// Since the slice was made, those included of which the part was not told.
+        through: u64,
+    },
 }
 
 /// One slice, as the worker keeps it that sends it.
@@ -84,10 +87,7 @@ impl<T: Copy, P> Slice<T, P> {
     /// Takes what the owner hands. The end of a call overtakes everything else: nobody needs what still waits.
     pub fn hand(&mut self, handed: Handed<T, P>) {
         match handed {
-            Handed::End => {
-                let leaves = self.waiting.iter().filter(|handed| matches!(handed, Handed::Leave { .. })).count();
-                *self = Slice { through: self.through + leaves as u64 + 1, ..Slice::new() };
-            }
+            Handed::End { through } => *self = Slice { through, ..Slice::new() },
             handed => {
                 self.packets += usize::from(matches!(handed, Handed::Packet { .. }));
                 self.waiting.push_back(handed);
@@ -145,7 +145,7 @@ impl<T: Copy, P> Slice<T, P> {
                 self.distributor.begin(&self.own);
                 self.packet = Some(packet);
             }
-            Handed::End => {}
+            Handed::End { .. } => {}
         }
         Some(())
     }

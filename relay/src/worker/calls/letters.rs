@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use relay_core::{
     Slot,
-    call::{Answer, Call, Counters, FromTrunk, Input},
+    call::{Answer, Call, Counters, FromTrunk, Input, PARTS_MAX},
     late_entry::ResumePoint,
 };
 
@@ -71,7 +71,11 @@ impl Calls {
         if self.running.len() <= index {
             self.running.resize_with(index + 1, || None);
         }
-        let mut call = Call::new(opening.settings, opening.floor_ssrc);
+        let parts = self.ways.shares.len().min(PARTS_MAX) as u8;
+        let mut call = Call::new(opening.settings, opening.floor_ssrc).sliced(parts);
+        for part in self.handing.gone() {
+            call.handle(Input::Gone { part }, self.now);
+        }
         let flow = opening.span.as_ref().map(|span| span.flow);
         let home = opening.span.as_ref().and_then(|span| span.home.as_ref()).map(|home| home.trunk);
         if let Some(span) = opening.span {
@@ -96,6 +100,7 @@ impl Calls {
             flow,
             joined: opening.joined,
             backfills: Vec::new(),
+            copy: None,
         }));
         self.counters.calls.add(1);
         self.mark(index);
@@ -140,6 +145,9 @@ impl Running {
 
     fn facts(&self, facts: &relay_core::call::ParticipantFacts) -> ParticipantFacts {
         let mut dropped: Vec<_> = self.refused.of(facts.slot).collect();
+        if facts.lost > 0 {
+            dropped.push(("worker-full", facts.lost));
+        }
         if facts.overtaken > 0 {
             dropped.push(("overtaken", facts.overtaken));
         }

@@ -196,9 +196,9 @@ fn the_end_of_a_call_overtakes_what_waits() {
     slice.hand(Handed::Leave { slot: Slot(0) });
     slice.hand(packet(3));
     assert_eq!((slice.packets(), slice.through(), slice.entry(Slot(1))), (2, 0, Some(7)));
-    slice.hand(Handed::End);
+    slice.hand(Handed::End { through: 3 });
     assert!(slice.step(9).is_none(), "nothing is sent any more");
-    assert_eq!((slice.packets(), slice.through()), (0, 2), "the departure and the end are done");
+    assert_eq!((slice.packets(), slice.through()), (0, 3), "everything is done that the end names");
     // The row's next call begins anew.
     slice.hand(enter(5));
     slice.hand(packet(1));
