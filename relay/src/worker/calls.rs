@@ -54,8 +54,8 @@ pub(super) struct Calls {
     exchange: Arc<Exchange>,
     received: Option<Box<Received>>,
     outgoing: Outgoing,
-    ways: Ways,
-    handing: Handing,
+    pub(super) ways: Ways,
+    pub(super) handing: Handing,
     slices: Slices,
     legs: Legs,
     /// By row.
@@ -267,19 +267,11 @@ impl Calls {
                 }
                 Output::Entered { entry, facts, .. } => {
                     outgoing.flush_floor(sockets, counters);
-                    // Whoever is answered may read the status row at once: it is no older than the answer.
-                    running.publish(counters);
-                    if let Some(reply) = running.expecting.remove(&entry) {
-                        // Whoever asked may have given up waiting; its withdrawal is on the way.
-                        _ = reply.send(facts);
-                    }
+                    running.has_entered(entry, facts, counters);
                 }
                 Output::Answer { token, answer } => {
                     outgoing.flush_floor(sockets, counters);
-                    running.publish(counters);
-                    if let Some(reply) = running.asking.remove(&token) {
-                        _ = reply.send(answer);
-                    }
+                    running.has_answered(token, answer, counters);
                 }
                 output @ (Output::Inactive | Output::Expired { .. }) => {
                     report(&self.events, counters, (&running.id, running.epoch), &output);

@@ -1,6 +1,6 @@
 //! The owner's side of slices: hands parts what its calls say, hears how far they are, and answers who waits for that.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use relay_core::{
     Order,
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     packets::{Packet, Packets},
-    ways::{Share, Ways},
+    ways::{SLICE_MAIL_MAX, Share, Ways},
 };
 use crate::udp::Address;
 
@@ -70,10 +70,19 @@ impl Handing {
                     *copy = None;
                     *copy = self.packets.copy(packet).map(|packet| (order, packet));
                 }
+                let at = usize::from(part.0);
                 let Some((_, packet)) = copy else { return Some(part) };
+                if ways.handed[at].load(Ordering::Relaxed) >= SLICE_MAIL_MAX {
+                    return Some(part);
+                }
                 let handed = Handed::Packet { order, epoch, packet: Arc::clone(packet) };
-                let offered = ways.shares[usize::from(part.0)].offer(Share { row: row as u32, handed });
-                offered.is_err().then_some(part)
+                // Counted first: the part may be done with it before this goes on.
+                ways.handed[at].fetch_add(1, Ordering::Relaxed);
+                if ways.shares[at].offer(Share { row: row as u32, handed }).is_ok() {
+                    return None;
+                }
+                ways.handed[at].fetch_sub(1, Ordering::Relaxed);
+                Some(part)
             }
             _ => None,
         }
@@ -127,6 +136,12 @@ impl Handing {
     /// The parts that send nothing any more.
     pub(super) fn gone(&self) -> impl Iterator<Item = Part> {
         self.gone.iter().enumerate().filter(|(_, gone)| **gone).map(|(part, _)| Part(part as u8))
+    }
+
+    /// By part: departures of calls that ended of which it has not said that they are done.
+    #[cfg(test)]
+    pub(super) fn unpassed(&self, row: usize) -> Vec<u64> {
+        self.rows[row].iter().map(|told| told.before - told.through).collect()
     }
 
     /// Answers everybody who need not wait any longer.

@@ -1,8 +1,14 @@
 //! What a worker sends for other owners: slices of their large calls, out of the owner's socket, whose address participants know.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use relay_core::{call::CHUNK, distributor::slice::Slice};
+use relay_core::{
+    call::CHUNK,
+    distributor::slice::{Handed, Slice},
+};
 
 use super::{
     outgoing::Outgoing,
@@ -11,15 +17,10 @@ use super::{
 };
 use crate::{metrics::Counters, udp::Address};
 
-/// Packets that a worker takes in for others before it has sent them. The rest waits in their mail, which is bounded.
-const TAKEN_MAX: usize = 64;
-
 /// The slices that this worker sends, by owner and by the owner's row.
 #[derive(Default)]
 pub(super) struct Slices {
     held: Vec<Vec<Option<Box<Held>>>>,
-    /// Packets taken in and not sent to everybody.
-    packets: usize,
 }
 
 /// A slice of a call that another worker owns.
@@ -35,28 +36,22 @@ struct Held {
 
 impl Slices {
     pub(super) fn new(owners: usize) -> Slices {
-        Slices { held: (0..owners).map(|_| Vec::new()).collect(), packets: 0 }
+        Slices { held: (0..owners).map(|_| Vec::new()).collect() }
     }
 
-    /// Whether something could be taken in.
-    pub(super) fn waits(&self, ways: &Ways) -> bool {
-        self.packets < TAKEN_MAX && ways.theirs.iter().any(|chute| !chute.is_empty())
-    }
-
-    /// Takes in what owners hand, as far as there is room. `begin` hears which slices have something to do again.
+    /// Takes in what owners hand: so many packets as may be on their way, and changes, of which the roster has so many. `begin` hears which slices have something to do again.
     pub(super) fn take(&mut self, ways: &mut Ways, mut begin: impl FnMut(usize, usize)) {
         for owner in 0..ways.theirs.len() {
-            while self.packets < TAKEN_MAX
-                && let Some(Share { row, handed }) = ways.theirs[owner].take()
-            {
+            while let Some(Share { row, handed }) = ways.theirs[owner].take() {
                 let (rows, row) = (&mut self.held[owner], row as usize);
                 if rows.len() <= row {
                     rows.resize_with(row + 1, || None);
                 }
                 let held = rows[row].get_or_insert_default();
-                let before = held.slice.packets();
+                let before = held.slice.packets() + usize::from(matches!(handed, Handed::Packet { .. }));
                 held.slice.hand(handed);
-                self.packets = self.packets + held.slice.packets() - before;
+                // The end of a call takes its packets with it.
+                done(&ways.unsent[owner], before - held.slice.packets());
                 if !std::mem::replace(&mut held.queued, true) {
                     begin(owner, row);
                 }
@@ -85,7 +80,7 @@ impl Slices {
             }
             None => false,
         };
-        self.packets = self.packets + held.slice.packets() - before;
+        done(&ways.unsent[owner], before - held.slice.packets());
         for (slot, why) in failed {
             let entry = held.slice.entry(slot).unwrap_or(0);
             let known = held.refusals.iter_mut().find(|row| (row.slot, row.entry, row.why) == (slot, entry, why));
@@ -97,6 +92,13 @@ impl Slices {
         held.tell(row as u32, &mut ways.say[owner]);
         held.queued = more;
         more
+    }
+}
+
+/// So many packets fewer are on their way.
+fn done(unsent: &AtomicUsize, packets: usize) {
+    if packets > 0 {
+        unsent.fetch_sub(packets, Ordering::Relaxed);
     }
 }
 

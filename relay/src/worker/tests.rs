@@ -1,5 +1,7 @@
 //! A worker without its thread: the test is the thread, so what lies between two of its steps is no matter of luck.
 
+mod slices;
+
 use relay_core::{Slot, Ssrc, call::Action, late_entry::Facts, roster};
 use relay_table::{Limits, Table, Writer, table};
 

@@ -1,6 +1,9 @@
 //! The ways between workers: an owner hands parts their share of its large calls, and parts say what became of it.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use crossbeam::queue::ArrayQueue;
 use relay_core::{Slot, distributor::slice::Handed};
@@ -12,8 +15,12 @@ use crate::{
     udp::{Address, Doorbell, Failure, Socket},
 };
 
-/// Changes of slices and packets that may wait between two workers. A packet that finds no room is lost and counted.
-pub(crate) const SLICE_MAIL_MAX: usize = 256;
+/// Packets of one worker that may wait for another one to send them. One more is lost and counted. It bounds how long a departure
+/// takes that stands behind them.
+pub(crate) const SLICE_MAIL_MAX: usize = 64;
+
+/// What may stand between two workers, changes of slices included. A change that finds no room waits with its sender.
+const WAY_MAX: usize = 256;
 
 /// What an owner hands to a part.
 #[derive(Debug)]
@@ -49,6 +56,9 @@ pub(super) struct Ways {
     pub(super) said: Vec<Chute<Said, ArrayQueue<Said>>>,
     pub(super) theirs: Vec<Chute<Share, ArrayQueue<Share>>>,
     pub(super) say: Vec<Feed<Said, ArrayQueue<Said>>>,
+    /// Packets handed to others and not sent yet, and packets that others wait for us to send.
+    pub(super) handed: Vec<Arc<AtomicUsize>>,
+    pub(super) unsent: Vec<Arc<AtomicUsize>>,
     /// The sockets that participants know.
     pub(super) sockets: Vec<Arc<Socket>>,
 }
@@ -96,10 +106,13 @@ pub(crate) fn desks(rtp: &[Arc<Socket>]) -> io::Result<Vec<Desk>> {
     // For one worker the others come in the order of their numbers, on both sides of every way.
     for here in 0..desks.len() {
         for there in (0..desks.len()).filter(|there| *there != here) {
-            let (feed, end) = chute(ArrayQueue::new(SLICE_MAIL_MAX), bells[there].clone(), bells[here].clone());
+            let (feed, end) = chute(ArrayQueue::new(WAY_MAX), bells[there].clone(), bells[here].clone());
             desks[here].ways.shares.push(feed);
             desks[there].ways.theirs.push(end);
-            let (feed, end) = chute(ArrayQueue::new(SLICE_MAIL_MAX), bells[there].clone(), bells[here].clone());
+            let packets = Arc::new(AtomicUsize::new(0));
+            desks[here].ways.handed.push(Arc::clone(&packets));
+            desks[there].ways.unsent.push(packets);
+            let (feed, end) = chute(ArrayQueue::new(WAY_MAX), bells[there].clone(), bells[here].clone());
             desks[here].ways.say.push(feed);
             desks[there].ways.said.push(end);
             desks[here].ways.sockets.push(Arc::clone(&rtp[there]));

@@ -4,13 +4,14 @@ use hashbrown::HashMap;
 use relay_core::{
     Slot,
     call::{Answer, Call, Counters, FromTrunk, Input, PARTS_MAX},
-    late_entry::ResumePoint,
+    late_entry::{Facts, ResumePoint},
 };
 
 use super::{Bound, Calls, Running};
 use crate::{
     ParticipantFacts,
     mail::{Mail, Opening},
+    metrics,
     worker::outgoing::Refused,
 };
 
@@ -132,6 +133,24 @@ impl Calls {
 }
 
 impl Running {
+    /// Answers who waits for an entry.
+    pub(super) fn has_entered(&mut self, entry: u64, facts: Facts, counters: &metrics::Counters) {
+        // Whoever is answered may read the status row at once: it is no older than the answer.
+        self.publish(counters);
+        if let Some(reply) = self.expecting.remove(&entry) {
+            // Whoever asked may have given up waiting; its withdrawal is on the way.
+            _ = reply.send(facts);
+        }
+    }
+
+    /// Answers who asked for the floor.
+    pub(super) fn has_answered(&mut self, token: u64, answer: Answer, counters: &metrics::Counters) {
+        self.publish(counters);
+        if let Some(reply) = self.asking.remove(&token) {
+            _ = reply.send(answer);
+        }
+    }
+
     fn serves(&self, slot: Slot, entry: u64) -> bool {
         self.call.bound(slot).is_some_and(|bound| bound.0 == entry)
     }

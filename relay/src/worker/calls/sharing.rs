@@ -10,7 +10,8 @@ use crate::worker::ways::{Refusal, Said};
 impl Calls {
     /// Whether another worker has sent something that could be taken.
     pub(in crate::worker) fn is_handed(&self) -> bool {
-        self.slices.waits(&self.ways) || self.ways.said.iter().any(|said| !said.is_empty())
+        let handed = self.ways.theirs.iter().any(|chute| !chute.is_empty());
+        handed || self.ways.said.iter().any(|said| !said.is_empty())
     }
 
     /// Whether something waits for room in another worker's mail, which rings nobody when it has room again.
