@@ -108,8 +108,10 @@ impl Calls {
         clock: Clock,
         counters: Arc<Counters>,
         (events, exchange): (mpsc::Sender<Event>, Arc<Exchange>),
-        ways: Ways,
+        mut ways: Ways,
     ) -> Calls {
+        // Further workers send nothing for calls of this one.
+        ways.shares.truncate(call::PARTS_MAX);
         Calls {
             sockets,
             counters,

@@ -31,11 +31,11 @@
 //! # Models
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom --cfg crossbeam_loom" cargo test -p relay-table --test loom --release
+//! RUSTFLAGS="--cfg loom --cfg crossbeam_loom" cargo test -p relay-table --test loom --test loom_chute --release
 //! ```
 //!
 //! At most three threads and one property each, at most two forced switches of threads in one execution; [`CHUNK`] is 4 there.
-//! About ten seconds on two cores.
+//! About twenty seconds on two cores.
 
 mod bell;
 mod changed;

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use relay_core::{
     Slot,
-    call::{Answer, Call, Counters, FromTrunk, Input, PARTS_MAX},
+    call::{Answer, Call, Counters, FromTrunk, Input},
     late_entry::{Facts, ResumePoint},
 };
 
@@ -72,7 +72,7 @@ impl Calls {
         if self.running.len() <= index {
             self.running.resize_with(index + 1, || None);
         }
-        let parts = self.ways.shares.len().min(PARTS_MAX) as u8;
+        let parts = self.ways.shares.len() as u8;
         let mut call = Call::new(opening.settings, opening.floor_ssrc).sliced(parts);
         for part in self.handing.gone() {
             call.handle(Input::Gone { part }, self.now);

@@ -23,7 +23,8 @@ impl Calls {
     /// Takes what other workers have sent, and sends what had no room before.
     pub(in crate::worker) fn take_handed(&mut self) {
         for part in self.handing.flush(&mut self.ways) {
-            tracing::error!("a worker has ended; the large calls of another go on without it");
+            // A node that stops ends all of them; that one has panicked is told by whoever waits for its thread.
+            tracing::info!("a worker has ended: what it sent for large calls of another is sent by their owner");
             for index in 0..self.running.len() {
                 self.tell_call(index, Input::Gone { part });
             }
