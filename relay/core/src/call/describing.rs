@@ -45,7 +45,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     pub fn participant(&self, slot: Slot) -> Option<ParticipantFacts> {
         let seat = self.seat(slot)?;
         let (next, lost) = self.handed_until(seat);
-        let own = seat.own_since.saturating_sub(self.own_from(next, &seat.who.user));
+        let own = seat.own_since.saturating_sub(self.own_from(next, seat));
         let live = seat.live_from.map_or(0, |from| next.0.saturating_sub(from.0).saturating_sub(own));
         Some(ParticipantFacts {
             slot,

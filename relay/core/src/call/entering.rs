@@ -206,7 +206,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.outbox.retain(|work| !work.concerns(slot));
         let end = self.kept.end();
         let gone = self.let_go(slot, seat.place.take()).unwrap_or(Gone::never(end)).before(end);
-        seat.end_live(gone, self.own_from(gone.next, &seat.who.user));
+        let own = self.own_from(gone.next, seat);
+        seat.end_live(gone, own);
         gone.next
     }
 }
