@@ -9,6 +9,7 @@ use relay_core::{
     rtcp, rtp,
     trunk::{
         frame,
+        stream::{BytesMut, Splitter, write_message},
         wire::{self, Frame, Letter},
     },
 };
@@ -88,23 +89,25 @@ fn trunk(criterion: &mut Criterion) {
         priority: 3,
     }));
     for (name, frame) in [("Heartbeat", heartbeat), ("Announce", announce)] {
-        let mut out = Vec::new();
-        frame::write(&frame, &mut out).expect("within its domains");
-        let mut reader = frame::Reader::new();
-        reader.feed(&out);
-        assert_eq!(reader.next(), Some(Ok(frame.clone())), "what is written is read");
-        let bytes = out.clone();
+        let write = |frame: &Frame, out: &mut BytesMut| {
+            out.clear();
+            write_message(&frame::bytes(frame).expect("within its domains"), out);
+        };
+        let mut splitter = Splitter::messages();
+        let mut read = |bytes: &[u8]| {
+            splitter.push(bytes);
+            let message = splitter.take().expect("it is well formed").expect("it is whole");
+            frame::parse::<Frame>(&message)
+        };
+        let mut out = BytesMut::new();
+        write(&frame, &mut out);
+        let bytes = out.to_vec();
+        assert_eq!(read(&bytes), Ok(frame.clone()), "what is written is read");
         group.bench_function(format!("write {name}"), |bencher| {
-            bencher.iter(|| {
-                out.clear();
-                frame::write(black_box(&frame), &mut out)
-            });
+            bencher.iter(|| write(black_box(&frame), &mut out));
         });
         group.bench_function(format!("read {name}"), |bencher| {
-            bencher.iter(|| {
-                reader.feed(black_box(&bytes));
-                reader.next()
-            });
+            bencher.iter(|| read(black_box(&bytes)));
         });
     }
     let letter = Letter::default();

@@ -2,8 +2,9 @@
 //!
 //! It refuses to know: HTTP, groups, users' rights, the store. It executes what `relay-core` decides.
 //!
-//! 1. A worker is one pinned thread with its own sockets; nothing on the packet path is shared with another thread.
-//! 2. A call has one owner. Its packets arrive there, are ordered there, and leave from there.
+//! 1. A worker is one pinned thread with its own sockets. Of a large call others send a part, from the owner's socket: packets and
+//!    changes go to them on one bounded way, and nothing else of the packet path is shared.
+//! 2. A call has one owner. Its packets arrive there, are ordered there, and leave from there or as it says.
 //! 3. What changes in a roster reaches the owner through the lock-free table; everything else comes by bounded mail.
 //! 4. Every answer waits for the owner, and no answer waits for longer than two seconds.
 //! 5. `unsafe` lives in `udp`, where the system calls are.

@@ -141,6 +141,11 @@ impl Letterbox {
         self.carried.pop()
     }
 
+    /// What wakes the worker.
+    pub(crate) fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
     /// Wakes the worker.
     pub(crate) fn ring(&self) {
         self.bell.ring();

@@ -73,6 +73,7 @@ counters! {
     entered "entered_total" "Participants entered, replaced legs included.";
     media_received "media_received_total" "Media packets of talkers given an order number.";
     media_sent "media_sent_total" "Media packets handed to the kernel.";
+    sliced "media_sliced_total" "Media packets handed to the kernel for calls of other workers.";
     bytes_sent "media_sent_bytes_total" "Bytes of media handed to the kernel.";
     floor_sent "floor_messages_sent_total" "Floor messages handed to the kernel.";
     floor_received "floor_messages_received_total" "Floor messages taken from bound legs.";
@@ -106,6 +107,7 @@ counters! {
     unheard "trunk_packets_lost_total" ("cause", "home-unreachable") "Media packets that a trunk did not get, by cause.";
     backfill_missed "trunk_packets_lost_total" ("cause", "partition") "Media packets that a trunk did not get, by cause.";
     overrun "deliveries_lost_total" ("cause", "overrun") "Packets not sent to a participant, by cause.";
+    worker_full "deliveries_lost_total" ("cause", "worker-full") "Packets not sent to a participant, by cause.";
     overtaken "deliveries_lost_total" ("cause", "overtaken") "Packets not sent to a participant, by cause.";
     send_full "deliveries_lost_total" ("cause", "socket-full") "Packets not sent to a participant, by cause.";
     send_forbidden "deliveries_lost_total" ("cause", "forbidden") "Packets not sent to a participant, by cause.";

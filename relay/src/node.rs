@@ -119,13 +119,16 @@ impl Relay {
         let exchange = Arc::new(Exchange::new(clock));
         let sockets: Vec<Sockets> =
             (0..config.workers).map(|worker| Sockets::open(&config, worker)).collect::<Result<_, _>>()?;
+        let rtp: Vec<_> = sockets.iter().map(|sockets| Arc::clone(&sockets.rtp)).collect();
+        let desks = worker::desks(&rtp).map_err(|source| StartError::Thread { worker: 0, source })?;
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
-        for (number, (sockets, reader)) in sockets.into_iter().zip(readers).enumerate() {
+        for (number, ((desk, sockets), reader)) in desks.into_iter().zip(sockets).zip(readers).enumerate() {
             let counters = Arc::new(Counters::default());
             let ports = sockets.ports();
             let outward = (events.clone(), Arc::clone(&exchange));
-            let started = worker::start(number, sockets, reader, clock, Arc::clone(&counters), outward);
-            let (letterbox, thread) = started.map_err(|source| StartError::Thread { worker: number, source })?;
+            let letterbox = desk.letterbox();
+            let started = worker::start(number, (desk, sockets), reader, clock, Arc::clone(&counters), outward);
+            let thread = started.map_err(|source| StartError::Thread { worker: number, source })?;
             workers.push(Worker { ports, letterbox, counters });
             threads.push(thread);
         }
@@ -299,6 +302,8 @@ impl Relay {
             limit("events", EVENTS_MAX, "events_lost_total"),
             limit("worker.mail", MAIL_MAX, "refused_total"),
             limit("worker.trunk_packets", CARRIED_MAX, "trunk_packets_shed_total"),
+            limit("worker.slice_mail", worker::SLICE_MAIL_MAX, "deliveries_lost_total"),
+            limit("worker.slice_packets", worker::SLICE_PACKETS_MAX, "deliveries_lost_total"),
             limit("ssrcs", SSRCS_MAX, "refused_total"),
             limit("floor.messages_per_s", worker::FLOOR_MESSAGES_PER_S as usize, "floor_messages_dropped_total"),
         ];

@@ -4,17 +4,26 @@
 //! of work; only when a turn found nothing to do does the worker sleep.
 
 mod calls;
+mod handing;
 mod legs;
 mod outgoing;
+mod packets;
+mod slices;
 mod sockets;
+mod ways;
 
-use std::{io, sync::Arc, thread::JoinHandle};
+use std::{
+    io,
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use relay_core::{
     call::{CHUNK, CHUNK_IN_COMPANY},
     roster::Participant,
 };
-use relay_table::{Bell, Reader, Row, Sleeper, bell};
+use relay_table::{Reader, Row, Sleeper};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -23,12 +32,14 @@ use crate::{
     exchange::Exchange,
     mail::{Letterbox, Mail},
     metrics::Counters,
-    udp::{BATCH, Doorbell},
+    udp::BATCH,
 };
 use calls::Calls;
 pub(crate) use legs::FLOOR_MESSAGES_PER_S;
+pub(crate) use packets::SLICE_PACKETS_MAX;
 pub(crate) use sockets::Sockets;
 use sockets::{Kind, Ready};
+pub(crate) use ways::{Desk, SLICE_MAIL_MAX, desks};
 
 /// Pieces of work in one turn: between two turns the kernel is asked what came.
 const PIECES: usize = 16;
@@ -43,33 +54,30 @@ const PIECES_PER_LOOK: usize = 4;
 /// Receive batches of one socket in one turn.
 const BATCHES: usize = 4;
 
+/// How long a worker sleeps at most while another one's mail has no room for what must not be lost.
+const HELD_UP: Duration = Duration::from_millis(1);
+
 /// Starts worker `number`. Its thread ends on `Mail::Stop`.
 pub(crate) fn start(
     number: usize,
-    sockets: Sockets,
+    (desk, sockets): (Desk, Sockets),
     reader: Reader<Participant>,
     clock: Clock,
     counters: Arc<Counters>,
     (events, exchange): (mpsc::Sender<Event>, Arc<Exchange>),
-) -> io::Result<(Letterbox, JoinHandle<()>)> {
-    let doorbell = Arc::new(Doorbell::new()?);
-    let (bell, sleeper): (Bell, Sleeper) = bell({
-        let doorbell = Arc::clone(&doorbell);
-        move || doorbell.press()
-    });
-    let letterbox = Letterbox::new(bell);
+) -> io::Result<JoinHandle<()>> {
+    let Desk { doorbell, sleeper, letterbox, ways } = desk;
     let worker = Worker {
         reader,
         sleeper,
-        post: Post { letterbox: letterbox.clone(), settling: Vec::new(), stopping: false },
-        calls: Calls::new(sockets, clock, counters, (events, exchange)),
+        post: Post { letterbox, settling: Vec::new(), stopping: false },
+        calls: Calls::new(sockets, clock, counters, (events, exchange), ways),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+    std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
         pin(number);
         runtime.block_on(worker.run(&doorbell));
-    })?;
-    Ok((letterbox, thread))
+    })
 }
 
 struct Worker {
@@ -97,7 +105,7 @@ enum Turn {
 }
 
 impl Worker {
-    async fn run(mut self, doorbell: &Doorbell) {
+    async fn run(mut self, doorbell: &crate::udp::Doorbell) {
         let ready = match Ready::new(&self.calls.sockets, doorbell) {
             Ok(ready) => ready,
             Err(error) => return tracing::error!("worker cannot watch its sockets: {error}; its calls get no media"),
@@ -111,14 +119,21 @@ impl Worker {
             match turn {
                 Turn::Busy => tokio::task::yield_now().await,
                 Turn::Idle => {
-                    let (reader, letterbox) = (&self.reader, &self.post.letterbox);
-                    if self.sleeper.prepare(|| reader.any_changed() || !letterbox.is_empty()) {
-                        ready.sleep_until(self.calls.next_wake()).await;
+                    let (reader, letterbox, calls) = (&self.reader, &self.post.letterbox, &self.calls);
+                    let has_work = || reader.any_changed() || !letterbox.is_empty() || calls.is_handed();
+                    if self.sleeper.prepare(has_work) {
+                        ready.sleep_until(self.until()).await;
                         self.sleeper.awake();
                     }
                 }
             }
         }
+    }
+
+    /// When the worker looks again although nobody rang.
+    fn until(&self) -> Option<Instant> {
+        let held_up = self.calls.is_held_up().then(|| Instant::now() + HELD_UP);
+        self.calls.next_wake().into_iter().chain(held_up).min()
     }
 
     fn turn(&mut self, ready: &Ready<'_>) -> Turn {
@@ -140,7 +155,7 @@ impl Worker {
                 return if more { Turn::Busy } else { Turn::Idle };
             }
             self.calls.tick();
-            if !self.post.letterbox.is_empty() || self.reader.any_changed() {
+            if !self.post.letterbox.is_empty() || self.reader.any_changed() || self.calls.is_handed() {
                 self.attend();
             }
             if piece % PIECES_PER_LOOK == 0 || self.calls.in_company() {
@@ -175,14 +190,14 @@ impl Worker {
 
     /// Takes mail and sees roster changes. Whoever waits for a departure is answered once it is seen.
     fn attend(&mut self) {
+        self.calls.take_handed();
         self.post.take(&mut self.calls);
         while let Some(row) = self.reader.changed() {
             self.look_at(row);
         }
         while let Some((row, reply)) = self.post.settling.pop() {
             self.look_at(row);
-            // Whoever asked may have given up waiting.
-            _ = reply.send(());
+            self.calls.settle(row, reply);
         }
     }
 

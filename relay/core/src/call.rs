@@ -17,6 +17,7 @@ mod mirror;
 mod output;
 mod overstepping;
 mod seat;
+mod slices;
 mod telling;
 mod trunks;
 mod uplink;
@@ -37,6 +38,8 @@ pub use input::{Action, FromTrunk, Input};
 pub use media::Drop;
 pub use output::{Answer, Counters, Output, Why};
 use seat::Seat;
+use slices::Slices;
+pub use slices::{Change, PARTS_MAX, Part, SLICE_MIN};
 use trunks::Subscriber;
 pub use trunks::{Announced, ROUND_TRIP_MAX};
 use uplink::Uplink;
@@ -95,7 +98,9 @@ pub struct Call<A> {
     /// The proof under which media leaves; kept after the burst for the tail that is still on its way.
     grant: Option<Grant<Slot>>,
     rate: media::Rate,
+    /// The owner's own slice of who gets live packets, and the others.
     distributor: Distributor<A>,
+    slices: Slices,
     /// The slots that do not get the packets of an SSRC, because they are its user's.
     own: Option<(Ssrc, Vec<Slot>)>,
     /// Participants that are served from retention, and those of them that are looked at now.
@@ -172,6 +177,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             grant: None,
             rate: media::Rate::default(),
             distributor: Distributor::new(),
+            slices: Slices::default(),
             own: None,
             newcomers: Vec::new(),
             newcomers_due: VecDeque::new(),
@@ -226,6 +232,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             Input::Trunk { from, what } => self.trunk_says(from, what),
             Input::Expel { trunk, reference, cause } => self.expel(trunk, reference, cause),
             Input::Configure(settings) => self.configure(settings),
+            Input::Lost { part } => self.lose(part),
+            Input::Through { part, leaves } => self.pass(part, leaves),
+            Input::Gone { part } => self.give_up(part),
             Input::Timer => self.expire_due(),
         }
     }

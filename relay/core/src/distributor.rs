@@ -4,6 +4,8 @@
 //! who comes gets the packets from its own order number on, who goes gets nothing more, and no other participant loses or
 //! doubles a packet by it. The talker never gets its own.
 
+pub mod slice;
+
 use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Range;
 

@@ -1,11 +1,16 @@
 //! Retention: the tail of a call's media, every packet as it came, in the order that the owner gave it.
 //!
-//! One byte ring and one row per packet. Both are allocated at the first burst and never grow: an idle call costs nothing,
-//! and a talking one allocates nothing per packet.
+//! One byte ring and one row per packet. An idle call has none of either. From the first burst on both grow in steps to what a call
+//! really keeps, which is far below its limits; a call that has talked for as long as media is kept allocates nothing more.
 
 use alloc::{collections::VecDeque, vec, vec::Vec};
 
 use crate::{Millis, Order, Ssrc, Time, rtp::Sequence};
+
+/// The least by which the ring grows, in bytes, and the rows, in packets; a large one grows by a part of what it is.
+const BYTES_STEP: usize = 4096;
+const ROWS_STEP: usize = 64;
+const GROWTH: usize = 8;
 
 /// What retention may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,7 @@ pub struct Kept {
 }
 
 impl Retention {
-    /// An empty retention; memory is taken at the first packet.
+    /// An empty retention; memory is taken as packets come.
     pub fn new(limits: Limits) -> Retention {
         Retention { limits, ring: Vec::new(), write: 0, packets: VecDeque::new(), oldest: Order(0) }
     }
@@ -51,10 +56,6 @@ impl Retention {
     ///
     /// A packet larger than the whole ring is not kept: it still gets its order number, and `packet` answers `None` for it.
     pub fn append(&mut self, packet: &[u8], ssrc: Ssrc, sequence: Sequence, now: Time) -> Order {
-        if self.ring.is_empty() {
-            self.ring = vec![0; self.limits.bytes];
-            self.packets.reserve_exact(self.limits.packets);
-        }
         self.expire(now);
         if self.packets.len() >= self.limits.packets {
             self.drop_oldest();
@@ -69,6 +70,10 @@ impl Retention {
         {
             place.copy_from_slice(packet);
             self.write = kept.range().end;
+        }
+        if self.packets.len() == self.packets.capacity() {
+            let step = ROWS_STEP.max(self.packets.len() / GROWTH);
+            self.packets.reserve_exact(step);
         }
         self.packets.push_back(kept);
         order
@@ -140,12 +145,48 @@ impl Retention {
         }
     }
 
-    /// Finds `length` bytes in one piece behind the newest packet, or at the start of the ring; the oldest make room.
+    /// Where the next packet stands: behind the newest one, or at the start of the ring.
+    fn place(&self, length: usize) -> usize {
+        if self.write + length <= self.ring.len() { self.write } else { 0 }
+    }
+
+    /// Whether the next packet has room without any other making some.
+    fn has_room(&self, length: usize) -> bool {
+        let offset = self.place(length);
+        let mut standing = self.packets.iter().filter(|kept| kept.length > 0);
+        length <= self.ring.len()
+            && standing.next().is_none_or(|oldest| {
+                let skipped = offset == 0 && self.write != 0 && oldest.offset as usize >= self.write;
+                !skipped && !oldest.overlaps(offset, length)
+            })
+    }
+
+    /// Takes a larger ring, as far as the limit allows, in which everything stands from the start on.
+    fn grow(&mut self, length: usize) {
+        let step = BYTES_STEP.max(self.ring.len() / GROWTH).max(length);
+        let mut ring = vec![0; self.limits.bytes.min(self.ring.len() + step)];
+        let mut write = 0;
+        for kept in &mut self.packets {
+            let from = kept.range();
+            let until = write + from.len();
+            if let (Some(old), Some(new)) = (self.ring.get(from), ring.get_mut(write..until)) {
+                new.copy_from_slice(old);
+            }
+            kept.offset = write as u32;
+            write = until;
+        }
+        (self.ring, self.write) = (ring, write);
+    }
+
+    /// Finds `length` bytes in one piece. The ring grows to its limit; then the oldest make room.
     fn make_room(&mut self, length: usize) -> Option<usize> {
-        if length > self.ring.len() {
+        if length > self.limits.bytes {
             return None;
         }
-        let offset = if self.write + length <= self.ring.len() { self.write } else { 0 };
+        while !self.has_room(length) && self.ring.len() < self.limits.bytes {
+            self.grow(length);
+        }
+        let offset = self.place(length);
         if offset == 0 && self.write != 0 {
             // The rest of the ring is skipped: whatever still stands there is older than what stands at its start.
             while self.packets.front().is_some_and(|kept| kept.length == 0 || kept.offset as usize >= self.write) {

@@ -4,6 +4,8 @@ mod busy;
 mod company;
 mod incoming;
 mod letters;
+mod reporting;
+mod sharing;
 mod spanning;
 mod strangers;
 
@@ -11,7 +13,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Instant};
 
 use hashbrown::HashMap;
 use relay_core::{
-    Slot, Time, TrunkId,
+    Order, Slot, Time, TrunkId,
     call::{self, Answer, Input, Output},
     roster::Participant,
 };
@@ -23,9 +25,13 @@ use company::Company;
 use strangers::Strangers;
 
 use super::{
+    handing::Handing,
     legs::{Bound, Legs},
     outgoing::{Outgoing, Refused},
+    packets::Packet,
+    slices::Slices,
     sockets::Sockets,
+    ways::Ways,
 };
 use crate::{
     Event,
@@ -48,14 +54,26 @@ pub(super) struct Calls {
     exchange: Arc<Exchange>,
     received: Option<Box<Received>>,
     outgoing: Outgoing,
+    pub(super) ways: Ways,
+    pub(super) handing: Handing,
+    slices: Slices,
     legs: Legs,
     /// By row.
     running: Vec<Option<Box<Running>>>,
-    /// Calls that have something to hand out, in turn.
-    busy: Busy,
-    company: Company,
+    /// What has something to hand out, in turn.
+    busy: Busy<Piece>,
+    company: Company<Piece>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
     strangers: Strangers,
+}
+
+/// What takes a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    /// A call of this worker.
+    Call(usize),
+    /// A slice of another owner's call: whose, and its row there.
+    Slice(usize, usize),
 }
 
 /// A call that runs here.
@@ -83,6 +101,8 @@ struct Running {
     joined: Option<watch::Sender<Joined>>,
     /// Backfills on their way, by trunk.
     backfills: Vec<(TrunkId, BackfillSender)>,
+    /// The packet that parts are handed now.
+    copy: Option<(Order, Arc<Packet>)>,
 }
 
 impl Calls {
@@ -91,7 +111,10 @@ impl Calls {
         clock: Clock,
         counters: Arc<Counters>,
         (events, exchange): (mpsc::Sender<Event>, Arc<Exchange>),
+        mut ways: Ways,
     ) -> Calls {
+        // Further workers send nothing for calls of this one.
+        ways.shares.truncate(call::PARTS_MAX);
         Calls {
             sockets,
             counters,
@@ -101,6 +124,9 @@ impl Calls {
             exchange,
             received: Some(Box::default()),
             outgoing: Outgoing::new(),
+            handing: Handing::new(ways.shares.len()),
+            slices: Slices::new(ways.theirs.len()),
+            ways,
             legs: Legs::default(),
             running: Vec::new(),
             busy: Busy::default(),
@@ -167,6 +193,7 @@ impl Calls {
             if let Some(mut running) = self.running.get_mut(index).and_then(Option::take) {
                 running.count_participants(&self.counters);
                 running.farewell(&self.exchange);
+                self.handing.end(&mut self.ways, index, &running.call);
                 self.counters.calls.set(self.counters.calls.read().saturating_sub(1));
             }
             return;
@@ -180,13 +207,22 @@ impl Calls {
         }
     }
 
-    /// Hands out one piece of work of the call whose turn it is. False if no call has any.
+    /// Hands out one piece of work of the call or slice whose turn it is. False if none has any.
     pub(super) fn work(&mut self) -> bool {
-        let Some(index) = self.busy.pop() else { return false };
-        if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
-            running.queued = false;
-            if self.step(index) {
-                self.mark(index);
+        let Some(piece) = self.busy.pop() else { return false };
+        match piece {
+            Piece::Slice(owner, row) => {
+                if self.send_slice(owner, row) {
+                    self.busy.push(piece, self.slices.is_urgent(owner, row));
+                }
+            }
+            Piece::Call(index) => {
+                if let Some(running) = self.running.get_mut(index).and_then(Option::as_mut) {
+                    running.queued = false;
+                    if self.step(index) {
+                        self.mark(index);
+                    }
+                }
             }
         }
         true
@@ -203,7 +239,7 @@ impl Calls {
             && !running.queued
         {
             running.queued = true;
-            self.busy.push(index, running.urgent);
+            self.busy.push(Piece::Call(index), running.urgent);
         }
     }
 
@@ -225,33 +261,34 @@ impl Calls {
                 Output::Replay { slot, to, orders, kept } => {
                     outgoing.flush_floor(sockets, counters);
                     let packets = orders.iter().filter_map(|order| kept.packet(*order));
-                    outgoing.replay(sockets, counters, &to, packets, |why| running.refused.add(slot, why));
+                    outgoing.replay(sockets, counters, &to, packets, |why| running.refused.add(slot, why, 1));
                     done += orders.len();
                 }
                 Output::Distribute { packet, targets, slots, .. } => {
                     outgoing.flush_floor(sockets, counters);
                     let refused = &mut running.refused;
-                    let failed = |at: usize, why| refused.add(slots[at], why);
-                    outgoing.distribute(sockets, counters, packet, targets, failed);
+                    let failed = |at: usize, why| refused.add(slots[at], why, 1);
+                    outgoing.distribute(&sockets.rtp, counters, packet, targets, failed);
                     break true;
+                }
+                output @ (Output::Slice { .. } | Output::Hand { .. }) => {
+                    outgoing.flush_floor(sockets, counters);
+                    if let Some(part) =
+                        self.handing.hand(&mut self.ways, (index, running.urgent), &mut running.copy, output)
+                    {
+                        running.call.handle(Input::Lost { part }, self.now);
+                    }
                 }
                 Output::Entered { entry, facts, .. } => {
                     outgoing.flush_floor(sockets, counters);
-                    // Whoever is answered may read the status row at once: it is no older than the answer.
-                    running.publish(counters);
-                    if let Some(reply) = running.expecting.remove(&entry) {
-                        reply.answer(entry, facts);
-                    }
+                    running.has_entered(entry, facts, counters);
                 }
                 Output::Answer { token, answer } => {
                     outgoing.flush_floor(sockets, counters);
-                    running.publish(counters);
-                    if let Some(reply) = running.asking.remove(&token) {
-                        _ = reply.send(answer);
-                    }
+                    running.has_answered(token, answer, counters);
                 }
                 output @ (Output::Inactive | Output::Expired { .. }) => {
-                    report(&self.events, counters, (&running.id, running.epoch), &output);
+                    reporting::report(&self.events, counters, (&running.id, running.epoch), &output);
                 }
                 Output::Forward { to, flow, packet } => {
                     exchange.forward(to, flow, packet);
@@ -275,33 +312,6 @@ impl Calls {
         outgoing.flush_floor(sockets, counters);
         running.publish(counters);
         more
-    }
-}
-
-/// Tells control that a hang time or a leg has run out.
-fn report(
-    events: &mpsc::Sender<Event>,
-    counters: &Counters,
-    (id, epoch): (&Arc<str>, u64),
-    output: &Output<'_, Address>,
-) {
-    let call = Arc::clone(id);
-    match *output {
-        Output::Expired { slot, entry } => {
-            counters.expired.add(1);
-            tell(events, counters, Event::LegExpired { call, slot, entry });
-        }
-        _ => {
-            counters.inactive.add(1);
-            tell(events, counters, Event::Inactive { call, epoch });
-        }
-    }
-}
-
-/// Tells control. An event that does not fit comes again; one that nobody waits for any more is of no use.
-fn tell(events: &mpsc::Sender<Event>, counters: &Counters, event: Event) {
-    if let Err(mpsc::error::TrySendError::Full(_)) = events.try_send(event) {
-        counters.events_lost.add(1);
     }
 }
 
@@ -341,6 +351,7 @@ impl Running {
         }
         counters.media_received.add(now.media - before.media);
         counters.overrun.add(now.overrun - before.overrun);
+        counters.worker_full.add(now.worker_full - before.worker_full);
         counters.overtaken.add(now.overtaken - before.overtaken);
         counters.unconfirmed.add(now.unconfirmed - before.unconfirmed);
         counters.unheeded.add(now.unheeded - before.unheeded);

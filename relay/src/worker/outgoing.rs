@@ -7,7 +7,7 @@ use relay_core::{Slot, floor::message};
 use super::sockets::Sockets;
 use crate::{
     metrics::{Count, Counters},
-    udp::{Address, BATCH, Batch, Failure},
+    udp::{Address, BATCH, Batch, Failure, Socket},
 };
 
 /// Sends for all calls of a worker.
@@ -47,17 +47,17 @@ impl Outgoing {
         self.text.clear();
     }
 
-    /// Sends one packet to many. `failed` hears whom the kernel refused it, and why.
+    /// Sends one packet to many from `socket`. `failed` hears whom the kernel refused it, and why.
     pub(super) fn distribute(
         &mut self,
-        sockets: &Sockets,
+        socket: &Socket,
         counters: &Counters,
         packet: &[u8],
         targets: &[Address],
         mut failed: impl FnMut(usize, Failure),
     ) {
         let mut lost = 0;
-        let calls = self.batch.send_same(&sockets.rtp, packet, targets, |at, failure| {
+        let calls = self.batch.send_same(socket, packet, targets, |at, failure| {
             lost += 1;
             counter(counters, failure).add(1);
             failed(at, failure);
@@ -112,10 +112,10 @@ fn counter(counters: &Counters, failure: Failure) -> &Count {
 pub(super) struct Refused(Vec<(Slot, Failure, u64)>);
 
 impl Refused {
-    pub(super) fn add(&mut self, slot: Slot, failure: Failure) {
+    pub(super) fn add(&mut self, slot: Slot, failure: Failure, number: u64) {
         match self.0.iter_mut().find(|row| row.0 == slot && row.1 == failure) {
-            Some(row) => row.2 += 1,
-            None => self.0.push((slot, failure, 1)),
+            Some(row) => row.2 += number,
+            None => self.0.push((slot, failure, number)),
         }
     }
 

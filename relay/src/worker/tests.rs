@@ -1,5 +1,7 @@
 //! A worker without its thread: the test is the thread, so what lies between two of its steps is no matter of luck.
 
+mod slices;
+
 use relay_core::{Slot, Ssrc, call::Action, late_entry::Facts, roster};
 use relay_table::{Limits, Table, Writer, table};
 
@@ -39,13 +41,14 @@ impl Stage {
         let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers: 1, calls_max: 1 };
         let sockets = Sockets::open(&config, 0).expect("loopback is there");
         let (table, mut readers) = table(Limits { rows: 1, ..Limits::default() }, 1);
-        let (bell, sleeper) = bell(|| {});
+        let (bell, sleeper) = relay_table::bell(|| {});
         let post = Post { letterbox: Letterbox::new(bell), settling: Vec::new(), stopping: false };
         let calls = Calls::new(
             sockets,
             Clock::start(),
             Arc::default(),
             (mpsc::channel(1).0, Arc::new(crate::exchange::Exchange::new(Clock::start()))),
+            ways::Ways::default(),
         );
         Stage { worker: Worker { reader: readers.remove(0), sleeper, post, calls }, table }
     }

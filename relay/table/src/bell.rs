@@ -48,7 +48,9 @@ impl Sleeper {
     /// Announces the sleep, then asks `has_work` once more. True: really sleep, until `wake`, a timer or a socket; false: there is
     /// work. After any sleep call [`awake`](Sleeper::awake).
     pub fn prepare(&mut self, has_work: impl FnOnce() -> bool) -> bool {
-        self.inner.parked.store(true, Ordering::Relaxed);
+        // A swap, not a store: it reads what the last ringer wrote, so it stands behind that for everybody. That follows from the
+        // ringer's own swap too, but not in the models, which would let a later ringer see the earlier one's `false`.
+        self.inner.parked.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst); // pairs with the one in `ring`
         if has_work() {
             self.awake();

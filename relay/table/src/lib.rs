@@ -5,8 +5,9 @@
 //! [changed](Reader::changed), [looks](Reader::look), is told the net difference since its last look, and by that acknowledges
 //! the epoch. The writer reads back [what is acknowledged](Writer::acknowledged): after that the reader holds no older entry.
 //!
-//! Beside the rows stand the two small protocols that a worker needs with them: the [`bell`](bell()) that wakes it when it sleeps,
-//! and [`words`](words()), status that one thread writes and many read.
+//! Beside the rows stand the small protocols that a worker needs with them: the [`bell`](bell()) that wakes it when it sleeps,
+//! the [`chute`](chute()) by which one worker hands work to another, and [`words`](words()), status that one thread writes and many
+//! read.
 //!
 //! **It refuses to know** what an entry is, what a worker does with it, and every word of mission-critical services.
 //!
@@ -30,14 +31,15 @@
 //! # Models
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom --cfg crossbeam_loom" cargo test -p relay-table --test loom --release
+//! RUSTFLAGS="--cfg loom --cfg crossbeam_loom" cargo test -p relay-table --test loom --test loom_chute --release
 //! ```
 //!
 //! At most three threads and one property each, at most two forced switches of threads in one execution; [`CHUNK`] is 4 there.
-//! About ten seconds on two cores.
+//! About twenty seconds on two cores.
 
 mod bell;
 mod changed;
+mod chute;
 mod limits;
 #[allow(unsafe_code)] // the only module that dereferences a published pointer
 mod published;
@@ -49,6 +51,7 @@ mod words;
 mod writer;
 
 pub use bell::{Bell, Sleeper, bell};
+pub use chute::{Chute, Feed, Fifo, chute};
 pub use limits::{Full, Limit, Limits, NoSuchEntry};
 pub use reader::{Change, Look, Reader, Walk};
 pub use snapshot::{CHUNK, Epoch, Place};

@@ -254,6 +254,7 @@ impl Running {
                 Output::Refused { cause } => Said::Refused(cause),
                 Output::Expelled { entry, cause, .. } => Said::Expelled(entry, cause),
                 Output::Missed { ssrc, first, last } => Said::Missed(ssrc, first, last),
+                Output::Slice { .. } | Output::Hand { .. } => unreachable!("a call of one worker has no parts"),
                 Output::Inactive => Said::Over("its hang time is over"),
                 Output::Expired { entry, .. } => Said::Expired(entry),
             });

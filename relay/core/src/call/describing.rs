@@ -27,6 +27,8 @@ pub struct ParticipantFacts {
     pub floor_confirmed: bool,
     /// Media packets handed out for it.
     pub sent: u64,
+    /// Packets that did not fit into the mail of the worker that sends to it.
+    pub lost: u64,
     /// Packets that retention let go of before they could be sent to it.
     pub overtaken: u64,
     /// Time since it entered.
@@ -42,13 +44,15 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     /// One participant.
     pub fn participant(&self, slot: Slot) -> Option<ParticipantFacts> {
         let seat = self.seat(slot)?;
-        let next = self.distributor.next_order().unwrap_or(self.kept.end());
-        let live = seat.live_from.map_or(0, |from| next.0.saturating_sub(from.0).saturating_sub(seat.own_since));
+        let (next, lost) = self.handed_until(seat);
+        let own = seat.own_since.saturating_sub(self.own_from(next, seat));
+        let live = seat.live_from.map_or(0, |from| next.0.saturating_sub(from.0).saturating_sub(own));
         Some(ParticipantFacts {
             slot,
             entry: seat.entry,
             floor_confirmed: seat.confirmed,
-            sent: seat.sent + live,
+            sent: seat.sent + live.saturating_sub(lost),
+            lost: seat.lost + lost,
             overtaken: seat.overtaken,
             age: self.now.since(seat.entered),
         })

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
 
-use super::{Call, Seat, alarm::Alarm, telling::Note, work::Work};
+use super::{Call, Seat, alarm::Alarm, slices::Gone, telling::Note, work::Work};
 use crate::{
     Millis, Order, Slot, Time,
     floor::{
@@ -65,6 +65,8 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             entered: old.entered,
             sent: old.sent,
             overtaken: old.overtaken,
+            lost: old.lost,
+            held: old.held,
             has_asked: old.has_asked,
             asks_implicitly: old.asks_implicitly,
             ..self.newcomer_seat(entry, who)
@@ -145,8 +147,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         seat.newcomer = Some(Box::new(newcomer));
         let (entry, expiry) = (seat.entry, seat.who.expires.map(|expires| now + expires));
         self.newcomers.push(slot);
-        self.outbox.push_back(Work::Serve(slot));
-        self.outbox.push_back(Work::Entered(slot, entry, Box::new(plan)));
+        if !self.hold(slot) {
+            self.outbox.push_back(Work::Serve(slot));
+            self.outbox.push_back(Work::Entered(slot, entry, Box::new(plan)));
+        }
         self.set_alarm(slot, Alarm::Expiry, expiry);
     }
 
@@ -176,6 +180,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             alarms: [None; Alarm::COUNT],
             live_from: None,
             own_since: 0,
+            place: None,
+            held: None,
+            lost: 0,
             sent: 0,
             overtaken: 0,
             has_asked: false,
@@ -201,9 +208,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.newcomers_due.retain(|newcomer| *newcomer != slot);
         self.outbox.retain(|work| !work.concerns(slot));
         let end = self.kept.end();
-        let next = self.distributor.leave(slot).map_or(end, |next| next.min(end));
-        seat.end_live(next);
-        next
+        let gone = self.let_go(slot, seat.place.take()).unwrap_or(Gone::never(end)).before(end);
+        let own = self.own_from(gone.next, seat);
+        seat.end_live(gone, own);
+        gone.next
     }
 }
 

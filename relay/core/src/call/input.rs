@@ -1,6 +1,6 @@
 //! What a call is told.
 
-use super::Settings;
+use super::{Part, Settings};
 use crate::{Millis, Slot, TrunkId, floor::message, roster, rtp, trunk::wire::frame::What};
 
 /// What happened.
@@ -75,6 +75,24 @@ pub enum Input<'a> {
     },
     /// New settings; those of floor and media count from the next burst.
     Configure(Settings),
+    /// The packet of the last `Hand` did not fit into the part's mail: its participants do not get it. To be said before the next
+    /// `poll`.
+    Lost {
+        /// Which part.
+        part: Part,
+    },
+    /// A part has let go of everybody of whom it was told so until then: nothing more is sent to them.
+    Through {
+        /// Which part.
+        part: Part,
+        /// Departures that it has done, since the call began.
+        leaves: u64,
+    },
+    /// A part sends nothing any more, for ever: its worker has ended.
+    Gone {
+        /// Which part.
+        part: Part,
+    },
     /// Time has passed.
     Timer,
 }

@@ -129,7 +129,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             burst.extend(sequence, order);
         }
         self.count_own(packet.ssrc());
-        self.distributor.offer(order);
+        self.offer(order);
         if !self.newcomers.is_empty() {
             self.serve_newcomers();
         }
@@ -232,6 +232,19 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         if talker.is_none() || user == talker {
             self.own = None;
         }
+    }
+
+    /// Packets of a participant's own user among those kept from `next` on that it counts as such.
+    pub(super) fn own_from(&self, next: crate::Order, seat: &super::Seat) -> u64 {
+        if seat.own_since == 0 {
+            return 0;
+        }
+        let own = |ssrc| self.voices.get(ssrc).is_some_and(|voice| voice.user == seat.who.user);
+        self.kept.from(next).filter(|(_, row)| own(&row.ssrc)).count() as u64
+    }
+
+    pub(super) fn own_since(&self, slot: Slot, next: crate::Order) -> u64 {
+        self.seat(slot).map_or(0, |seat| self.own_from(next, seat))
     }
 
     /// One more packet that the participants of its own user do not get.

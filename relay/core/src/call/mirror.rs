@@ -91,7 +91,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.note_burst(ssrc, sequence, order, arrived, live);
         self.count_own(ssrc);
         if live {
-            self.distributor.offer(order);
+            self.offer(order);
         }
         if !self.newcomers.is_empty() {
             self.serve_newcomers();
@@ -163,12 +163,14 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let mut stopped = Vec::new();
         for at in 0..self.seats.len() {
             let slot = Slot(at as u32);
-            let Some(next) = self.distributor.leave(slot) else { continue };
-            let next = next.min(end);
+            let place = super::at_mut(&mut self.seats, slot).and_then(|seat| seat.place.take());
+            let Some(gone) = self.let_go(slot, place) else { continue };
+            let gone = gone.before(end);
+            let own = self.own_since(slot, gone.next);
             if let Some(seat) = super::at_mut(&mut self.seats, slot) {
-                seat.end_live(next);
+                seat.end_live(gone, own);
             }
-            stopped.push((slot, next));
+            stopped.push((slot, gone.next));
         }
         stopped
     }

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String};
 
-use super::{media, trunks::Announced};
+use super::{Change, Part, media, trunks::Announced};
 use crate::{
     Order, Slot, Ssrc, Time, TrunkId,
     distributor::SliceEpoch,
@@ -45,6 +45,24 @@ pub enum Output<'a, A> {
         targets: &'a [A],
         /// Whose addresses these are.
         slots: &'a [Slot],
+    },
+    /// Tell a part who is in its slice. Whatever is said to one part reaches it in the order in which it is said here.
+    Slice {
+        /// Which part.
+        part: Part,
+        /// What changes.
+        change: Change<'a, A>,
+    },
+    /// Hand one live packet to a part, which sends it to everybody in its slice.
+    Hand {
+        /// Which part.
+        part: Part,
+        /// Its order number.
+        order: Order,
+        /// The state of the slice for which it is meant.
+        epoch: SliceEpoch,
+        /// The datagram.
+        packet: &'a [u8],
     },
     /// A participant has entered, or its leg is replaced: everything that leaves at once has been handed out.
     Entered {
@@ -199,6 +217,8 @@ pub struct Counters {
     pub media: u64,
     /// Packets that retention let go of before every participant had them.
     pub overrun: u64,
+    /// Packets that a participant did not get because the mail of the worker that sends to it was full.
+    pub worker_full: u64,
     /// Packets that retention let go of before a newcomer had them.
     pub overtaken: u64,
     /// Late-entry floor messages that nobody acknowledged.

@@ -2,7 +2,10 @@
 
 use alloc::boxed::Box;
 
-use super::alarm::Due4;
+use super::{
+    alarm::Due4,
+    slices::{Gone, Held, Place},
+};
 use crate::{
     Millis, Order, Time,
     floor::{general::Class, general::Request, participant},
@@ -34,6 +37,12 @@ pub(super) struct Seat {
     /// Where live media began, and how many of the packets since then are its own user's.
     pub(super) live_from: Option<Order>,
     pub(super) own_since: u64,
+    /// Its place in another worker's slice; `None`: the owner sends to it, or it gets nothing live.
+    pub(super) place: Option<Place>,
+    /// The part that may still send to it: until that has let go, nothing retained is sent.
+    pub(super) held: Option<Held>,
+    /// Packets that did not fit into the mail of the worker that sent to it.
+    pub(super) lost: u64,
     /// Packets sent before live media began.
     pub(super) sent: u64,
     /// Packets that retention let go of first.
@@ -60,10 +69,13 @@ impl Seat {
         }
     }
 
-    /// Its live packets end before `next`.
-    pub(super) fn end_live(&mut self, next: Order) {
+    /// Its live packets end before `gone.next`. Of what came since then `own` is its own user's.
+    pub(super) fn end_live(&mut self, gone: Gone, own: u64) {
         if let Some(from) = self.live_from.take() {
-            self.sent += next.0.saturating_sub(from.0).saturating_sub(self.own_since);
+            let own = self.own_since.saturating_sub(own);
+            self.sent += gone.next.0.saturating_sub(from.0).saturating_sub(own).saturating_sub(gone.lost);
         }
+        self.lost += gone.lost;
+        self.held = gone.held.or(self.held);
     }
 }

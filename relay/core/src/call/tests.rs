@@ -14,6 +14,7 @@ mod partner_gaps;
 mod partner_media;
 mod partner_random;
 mod resume;
+mod slices;
 mod span;
 mod star;
 
@@ -24,6 +25,7 @@ use span::Spanning;
 
 use super::*;
 use crate::{
+    distributor::slice::{Handed, Slice},
     late_entry::{Facts, ResumePoint},
     roster::{Leg, Participant},
     rtp::{self, Header},
@@ -53,6 +55,8 @@ struct World {
     entries: u64,
     /// What goes over trunks, and what control is told of them.
     spanning: Vec<(TrunkId, Spanning)>,
+    /// The slice of a part that does everything at once.
+    part: Slice<SocketAddr, Vec<u8>>,
 }
 
 fn settings() -> Settings {
@@ -95,7 +99,14 @@ impl World {
             expired: Vec::new(),
             entries: 0,
             spanning: Vec::new(),
+            part: Slice::new(),
         }
+    }
+
+    /// From the second participant on everybody else is served by another worker.
+    fn shared(&mut self) {
+        self.call.slices.least = 1;
+        self.call.slices.add(1);
     }
 
     /// Tells the call something and lets it do everything that follows.
@@ -126,6 +137,14 @@ impl World {
                         self.seen.entry(*to).or_default().push((self.captured, self.now, media_seen(packet)));
                     }
                 }
+                Output::Slice { change, .. } => {
+                    self.part.hand(slices::handed(change));
+                    self.part_sends();
+                }
+                Output::Hand { order, epoch, packet, .. } => {
+                    self.part.hand(Handed::Packet { order, epoch, packet: packet.to_vec() });
+                    self.part_sends();
+                }
                 Output::Entered { slot, facts, .. } => _ = self.facts.insert(slot, facts),
                 Output::Answer { token, answer } => self.answers.push((token, answer)),
                 Output::Inactive => self.inactive += 1,
@@ -138,6 +157,16 @@ impl World {
             }
         }
         false
+    }
+
+    fn part_sends(&mut self) {
+        while let Some(piece) = self.part.step(CHUNK) {
+            for to in piece.targets {
+                self.captured += 1;
+                self.seen.entry(*to).or_default().push((self.captured, self.now, media_seen(piece.packet)));
+            }
+        }
+        self.call.handle(Input::Through { part: Part(0), leaves: self.part.through() }, self.now);
     }
 
     /// Lets time pass until `until`, waking the call whenever it asks.

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::net::SocketAddr;
 
-use super::{Answer, CHUNK, Call, Output, alarm::Alarm, telling::Note, trunks::Announced};
+use super::{Answer, CHUNK, Call, Change, Output, Part, alarm::Alarm, slices::Said, telling::Note, trunks::Announced};
 use crate::{
     Millis, Order, Slot, Ssrc, Time, TrunkId,
     distributor::SliceEpoch,
@@ -63,9 +63,11 @@ enum Kind {
 const SHARE: usize = CHUNK / 2;
 
 /// What `choose` found; it names places, not memory, so that the borrow of the answer starts afterwards.
-enum Chosen {
+pub(super) enum Chosen {
     Floor(Slot, usize),
     Distribute(Order, SliceEpoch, core::ops::Range<usize>),
+    Slice(Part, Said),
+    Hand(Part, Order, SliceEpoch),
     Replay(Slot),
     Entered(Slot, u64, Box<Facts>),
     Answer(u64, Answer),
@@ -78,7 +80,7 @@ enum Chosen {
 }
 
 /// What concerns trunks and owns what it says.
-enum TrunkWork {
+pub(super) enum TrunkWork {
     Frame(TrunkId, Box<wire::Frame>),
     Announced(TrunkId, Box<Announced>),
     Departed(TrunkId, u32),
@@ -127,6 +129,18 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
                     let packet = self.kept.packet(order).unwrap_or(&[]);
                     return Output::Distribute { order, epoch, packet, targets, slots };
                 }
+                Chosen::Slice(part, said) => {
+                    let change = match said {
+                        Said::Enter(slot, entry, to, from) => Change::Enter { slot, entry, target: A::from(to), from },
+                        Said::Leave(slot) => Change::Leave { slot },
+                        Said::Own => Change::Own(self.slices.own(part)),
+                    };
+                    return Output::Slice { part, change };
+                }
+                Chosen::Hand(part, order, epoch) => {
+                    let packet = self.kept.packet(order).unwrap_or(&[]);
+                    return Output::Hand { part, order, epoch, packet };
+                }
                 Chosen::Replay(slot) => {
                     let Some(to) = self.seat(slot).and_then(|seat| seat.who.leg.rtp()).map(A::from) else { continue };
                     return Output::Replay { slot, to, orders: &self.orders, kept: &self.kept };
@@ -151,6 +165,10 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
     }
 
     fn choose(&mut self) -> Chosen {
+        // Before everything that takes the owner long: others begin with their part at once.
+        if let Some(chosen) = self.choose_slices() {
+            return chosen;
+        }
         while let Some(work) = self.outbox.pop_front() {
             if let Some(chosen) = self.choose_work(work) {
                 return chosen;
@@ -265,22 +283,28 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
 
     /// The next packet for everybody begins: the talker's own participants are left out.
     fn begin_packet(&mut self) {
-        let ssrc = self.distributor.next_order().and_then(|order| self.kept.kept(order)).map(|row| row.ssrc);
-        if let Some(ssrc) = ssrc
+        if let Some(order) = self.distributor.next_order() {
+            self.find_own(order);
+        }
+        let own = self.own.as_ref().map_or(&[][..], |own| &own.1);
+        self.distributor.begin(own);
+    }
+
+    /// Looks up who does not get the packet at `order`, unless that is known.
+    pub(super) fn find_own(&mut self, order: Order) {
+        if let Some(ssrc) = self.kept.kept(order).map(|row| row.ssrc)
             && self.own.as_ref().is_none_or(|own| own.0 != ssrc)
         {
             let slots = self.slots_of(ssrc);
             self.own = Some((ssrc, slots));
         }
-        let own = self.own.as_ref().map_or(&[][..], |own| &own.1);
-        self.distributor.begin(own);
     }
 
     /// Fills `orders` with what may leave now towards a newcomer. If nothing may, it is spliced, or waits.
     fn fill(&mut self, slot: Slot) -> bool {
         self.orders.clear();
         let Some(seat) = super::at_mut(&mut self.seats, slot) else { return false };
-        let Some(newcomer) = seat.newcomer.as_deref_mut() else { return false };
+        let Some(newcomer) = seat.newcomer.as_deref_mut().filter(|_| seat.held.is_none()) else { return false };
         while self.orders.len() < SHARE {
             let Some(order) = newcomer.advance(&self.kept, self.now) else { break };
             self.orders.push(order);
@@ -313,7 +337,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             seat.live_from = Some(from);
             seat.own_since = 0;
             if let Some(rtp) = seat.who.leg.rtp() {
-                self.distributor.enter(slot, A::from(rtp), from);
+                self.go_live(slot, A::from(rtp), from);
             }
             self.note_own(slot);
         }

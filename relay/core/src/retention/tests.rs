@@ -22,6 +22,24 @@ fn nothing_is_allocated_before_the_first_packet() {
 }
 
 #[test]
+fn memory_follows_what_is_kept_up_to_the_limit() {
+    // AMR-WB 23.85 for a minute, under the default limits of a call.
+    let mut kept = retention(10_000, 655_360, 2_000);
+    let taken = |kept: &Retention| kept.ring.capacity() + kept.packets.capacity() * size_of::<Kept>();
+    let mut most = 0;
+    for number in 0..3_000 {
+        append(&mut kept, number, 74, 20 * number as u32);
+        most = most.max(taken(&kept));
+    }
+    assert_eq!(kept.end().0 - kept.oldest().0, 501, "ten seconds, both ends included");
+    assert!(most <= 10 * 6 * 1024, "{most} bytes");
+    // Bursts of large packets reach the limit, and no more.
+    (3_000..4_000).for_each(|number| _ = append(&mut kept, number, 1_400, 60_000));
+    assert_eq!(kept.ring.len(), 655_360);
+    assert_eq!(kept.end().0 - kept.oldest().0, 655_360 / 1_400);
+}
+
+#[test]
 fn age_lets_go_of_what_is_older_and_keeps_the_edge() {
     let mut kept = retention(1000, 4096, 16);
     append(&mut kept, 0, 10, 0);

@@ -6,28 +6,34 @@ use std::collections::VecDeque;
 /// rate limits; this bounds what they can make others wait for, if there are very many of them.
 const URGENT_IN_A_ROW: usize = 64;
 
-/// Two queues: each in the order in which calls came in.
-#[derive(Debug, Default)]
-pub(super) struct Busy {
-    urgent: VecDeque<usize>,
-    others: VecDeque<usize>,
+/// Two queues: each in the order in which calls, or slices of them, came in.
+#[derive(Debug)]
+pub(super) struct Busy<P> {
+    urgent: VecDeque<P>,
+    others: VecDeque<P>,
     /// Pieces of emergency calls since another call had one.
     in_a_row: usize,
 }
 
-impl Busy {
+impl<P> Default for Busy<P> {
+    fn default() -> Self {
+        Busy { urgent: VecDeque::new(), others: VecDeque::new(), in_a_row: 0 }
+    }
+}
+
+impl<P> Busy<P> {
     /// A call that is not in it has something to hand out.
-    pub(super) fn push(&mut self, index: usize, urgent: bool) {
-        if urgent { self.urgent.push_back(index) } else { self.others.push_back(index) }
+    pub(super) fn push(&mut self, piece: P, urgent: bool) {
+        if urgent { self.urgent.push_back(piece) } else { self.others.push_back(piece) }
     }
 
     /// The call whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<usize> {
+    pub(super) fn pop(&mut self) -> Option<P> {
         if (self.in_a_row < URGENT_IN_A_ROW || self.others.is_empty())
-            && let Some(index) = self.urgent.pop_front()
+            && let Some(piece) = self.urgent.pop_front()
         {
             self.in_a_row += 1;
-            return Some(index);
+            return Some(piece);
         }
         self.in_a_row = 0;
         self.others.pop_front()

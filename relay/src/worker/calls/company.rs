@@ -7,15 +7,21 @@ use relay_core::{Millis, Time};
 const KEPT: Millis = Millis(200);
 
 /// Whose media came last.
-#[derive(Debug, Default)]
-pub(super) struct Company {
-    last: Option<usize>,
+#[derive(Debug)]
+pub(super) struct Company<P> {
+    last: Option<P>,
     until: Time,
 }
 
-impl Company {
-    /// Media of a call came.
-    pub(super) fn heard(&mut self, call: usize, now: Time) {
+impl<P> Default for Company<P> {
+    fn default() -> Self {
+        Company { last: None, until: Time::ZERO }
+    }
+}
+
+impl<P: Copy + PartialEq> Company<P> {
+    /// Media of a call came, or of a slice of one.
+    pub(super) fn heard(&mut self, call: P, now: Time) {
         if self.last.replace(call).is_some_and(|last| last != call) {
             self.until = now + KEPT;
         }

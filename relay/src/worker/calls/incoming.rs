@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use relay_core::{Ssrc, call::Input, floor::message, roster::Attachment, rtcp, rtp};
 
-use super::Calls;
+use super::{Calls, Piece};
 use crate::worker::{legs::Bound, sockets::Kind};
 
 impl Calls {
@@ -43,7 +43,7 @@ impl Calls {
             };
             return self.strangers.drop_one(from, why, counter);
         };
-        self.company.heard(bound.call as usize, self.now);
+        self.company.heard(Piece::Call(bound.call as usize), self.now);
         self.tell(bound, Input::Media { slot: bound.slot, packet });
     }
 

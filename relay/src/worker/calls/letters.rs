@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use relay_core::{
     Slot,
     call::{Answer, Call, Counters, FromTrunk, Input},
-    late_entry::ResumePoint,
+    late_entry::{Facts, ResumePoint},
 };
 
 use super::{Bound, Calls, Running};
@@ -14,6 +14,7 @@ use crate::{
     ParticipantFacts,
     expecting::Expecting,
     mail::{Mail, Opening},
+    metrics,
     worker::outgoing::Refused,
 };
 
@@ -81,7 +82,11 @@ impl Calls {
         if self.running.len() <= index {
             self.running.resize_with(index + 1, || None);
         }
-        let mut call = Call::new(opening.settings, opening.floor_ssrc);
+        let parts = self.ways.shares.len() as u8;
+        let mut call = Call::new(opening.settings, opening.floor_ssrc).sliced(parts);
+        for part in self.handing.gone() {
+            call.handle(Input::Gone { part }, self.now);
+        }
         let flow = opening.span.as_ref().map(|span| span.flow);
         let home = opening.span.as_ref().and_then(|span| span.home.as_ref()).map(|home| home.trunk);
         if let Some(span) = opening.span {
@@ -107,6 +112,7 @@ impl Calls {
             flow,
             joined: opening.joined,
             backfills: Vec::new(),
+            copy: None,
         }));
         self.counters.calls.add(1);
         self.mark(index);
@@ -138,6 +144,23 @@ impl Calls {
 }
 
 impl Running {
+    /// Answers who waits for an entry.
+    pub(super) fn has_entered(&mut self, entry: u64, facts: Facts, counters: &metrics::Counters) {
+        // Whoever is answered may read the status row at once: it is no older than the answer.
+        self.publish(counters);
+        if let Some(reply) = self.expecting.remove(&entry) {
+            reply.answer(entry, facts);
+        }
+    }
+
+    /// Answers who asked for the floor.
+    pub(super) fn has_answered(&mut self, token: u64, answer: Answer, counters: &metrics::Counters) {
+        self.publish(counters);
+        if let Some(reply) = self.asking.remove(&token) {
+            _ = reply.send(answer);
+        }
+    }
+
     fn serves(&self, slot: Slot, entry: u64) -> bool {
         self.call.bound(slot).is_some_and(|bound| bound.0 == entry)
     }
@@ -151,6 +174,9 @@ impl Running {
 
     fn facts(&self, facts: &relay_core::call::ParticipantFacts) -> ParticipantFacts {
         let mut dropped: Vec<_> = self.refused.of(facts.slot).collect();
+        if facts.lost > 0 {
+            dropped.push(("worker-full", facts.lost));
+        }
         if facts.overtaken > 0 {
             dropped.push(("overtaken", facts.overtaken));
         }

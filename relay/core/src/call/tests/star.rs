@@ -57,6 +57,7 @@ impl Star {
         let world = |span| {
             let mut world = World::new(settings);
             world.call = Call::new(settings, Ssrc(0xcafe)).spanning(span);
+            world.shared();
             world
         };
         let place = |at: usize| {
