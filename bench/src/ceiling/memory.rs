@@ -57,11 +57,11 @@ fn participants() -> f64 {
 }
 
 fn retained_second(settings: CallSettings) -> f64 {
-    let seconds = f64::from(settings.retention.0) / 1000.0;
+    let seconds = settings.retention.0 / 1000;
     let mut stage = Stage::set(&raw::targets(2, &[4000]), settings);
     let before = allocations::live_bytes();
     let begin = Instant::now();
-    for packet in 0..PACKETS_PER_S * (settings.retention.0 / 1000 + 1) {
+    for packet in 0..PACKETS_PER_S * (seconds + 1) {
         while begin.elapsed() < PTIME * packet {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -70,6 +70,6 @@ fn retained_second(settings: CallSettings) -> f64 {
     let received = stage.counter("media_received_total");
     let bytes = allocations::live_bytes() - before;
     stage.relay.stop();
-    assert!(received >= seconds * f64::from(PACKETS_PER_S), "{received} packets were kept, of {seconds} s");
-    bytes as f64 / seconds
+    assert!(received >= f64::from(seconds * PACKETS_PER_S), "{received} packets were kept, of {seconds} s");
+    bytes as f64 / f64::from(seconds)
 }
