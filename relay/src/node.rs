@@ -119,7 +119,7 @@ impl Relay {
         let exchange = Arc::new(Exchange::new(clock));
         let sockets: Vec<Sockets> =
             (0..config.workers).map(|worker| Sockets::open(&config, worker)).collect::<Result<_, _>>()?;
-        let rtp: Vec<_> = sockets.iter().map(|sockets| Arc::clone(&sockets.rtp)).collect();
+        let rtp: Vec<_> = sockets.iter().map(|sockets| &sockets.rtp).collect();
         let desks = worker::desks(&rtp).map_err(|source| StartError::Thread { worker: 0, source })?;
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for (number, ((desk, sockets), reader)) in desks.into_iter().zip(sockets).zip(readers).enumerate() {

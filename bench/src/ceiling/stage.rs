@@ -111,13 +111,15 @@ impl Stage {
         let begin = Instant::now();
         let deliveries = self.participants.max(1) as u64;
         let ahead = AHEAD.div_ceil(deliveries).max(3);
+        // A look costs the core that a second worker may have: no more of them than the work ahead asks for.
+        let look = LOOK * (ahead * deliveries / AHEAD).max(1) as u32;
         let (before, sent) = (self.counter("media_sent_total") as u64, self.sent);
         while begin.elapsed() < length {
             let done = self.counter("media_sent_total") as u64 - before;
             while (self.sent - sent) * deliveries < done + ahead * deliveries {
                 self.talk();
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(look);
         }
     }
 

@@ -53,6 +53,29 @@ impl Socket {
         self.address
     }
 
+    /// A second socket at the same address, from which another thread sends: two that send from one socket contend for its counters, and
+    /// wake whoever watches it for every datagram. What arrives at the address goes to this socket and never to that one. Nobody else can share the
+    /// address: it was bound before sharing was allowed, and sharing is allowed to the same user only (SO_REUSEPORT).
+    ///
+    /// # Errors
+    /// The kernel shares no address, or takes no program that says who receives.
+    pub fn sender(&self) -> io::Result<Socket> {
+        let domain = Domain::for_address(self.address);
+        let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        if self.address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        force_space(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_SPACE);
+        SockRef::from(&self.socket).set_reuse_port(true)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&self.address.into())?;
+        receive_by_first(&self.socket)?;
+        let socket = UdpSocket::from(socket);
+        let state = UdpSocketState::new((&socket).into())?;
+        Ok(Socket { socket, state, address: self.address })
+    }
+
     /// Receives what is there, up to one batch. `WouldBlock` if nothing is.
     pub fn receive(&self, into: &mut Received) -> io::Result<()> {
         into.count = 0;
@@ -76,6 +99,19 @@ impl Socket {
         };
         if answer == 0 { u64::from(info[MEMINFO_DROPS]) } else { 0 }
     }
+}
+
+/// Of the sockets at one address, the one that was bound first receives everything.
+fn receive_by_first(socket: &UdpSocket) -> io::Result<()> {
+    // BPF_RET | BPF_K: the place of the socket in its group.
+    let mut first = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut first };
+    // SAFETY: the kernel copies the one instruction that `program` points at; both live until the call returns.
+    let answer = unsafe {
+        let (program, length) = ((&raw const program).cast(), size_of::<libc::sock_fprog>() as libc::socklen_t);
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, program, length)
+    };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// `SO_MEMINFO` and the place of the drop counter in its answer (linux/sock_diag.h); libc does not name them.
@@ -175,5 +211,28 @@ mod tests {
         let mut expected: Vec<Vec<u8>> = (0..6u8).map(|number| vec![number; 100]).collect();
         expected.extend([vec![6; 50], vec![]]);
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_second_socket_sends_from_the_address_and_receives_nothing() {
+        let socket = Socket::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let senders = [socket.sender().unwrap(), socket.sender().unwrap()];
+        let taken = Socket::open(socket.address()).expect_err("the address is taken");
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        // From many ports, which the kernel would spread over all sockets of the address.
+        let mut expected = Vec::new();
+        for number in 0..64u8 {
+            let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+            other.send_to(&[number], socket.address()).unwrap();
+            expected.push(vec![number]);
+            senders[usize::from(number % 2)].socket.send_to(b"from", other.local_addr().unwrap()).unwrap();
+            assert_eq!(other.recv_from(&mut [0; 8]).unwrap().1, socket.address());
+        }
+        let (mut received, mut seen) = (Received::default(), Vec::new());
+        while socket.receive(&mut received).is_ok() {
+            seen.extend(received.datagrams().map(|(_, datagram)| datagram.to_vec()));
+        }
+        assert_eq!(seen, expected);
+        assert!(senders.iter().all(|sender| sender.receive(&mut received).is_err()));
     }
 }

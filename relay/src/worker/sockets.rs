@@ -4,7 +4,6 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::{AsFd, OwnedFd},
-    sync::Arc,
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -23,7 +22,7 @@ const STRIDE: u16 = 4;
 #[derive(Debug)]
 pub(crate) struct Sockets {
     /// Other workers send from it too, what they send for this one's calls.
-    pub(crate) rtp: Arc<Socket>,
+    pub(crate) rtp: Socket,
     pub(crate) rtcp: Socket,
     pub(crate) floor: Socket,
 }
@@ -50,7 +49,7 @@ impl Sockets {
             let address = SocketAddr::new(config.media.ip(), port);
             Socket::open(address).map_err(|source| StartError::Bind { address, source })
         };
-        Ok(Sockets { rtp: Arc::new(open(0)?), rtcp: open(1)?, floor: open(2)? })
+        Ok(Sockets { rtp: open(0)?, rtcp: open(1)?, floor: open(2)? })
     }
 
     pub(crate) fn ports(&self) -> Ports {

@@ -61,8 +61,8 @@ pub(super) struct Ways {
     /// Packets handed to others and not sent yet, and packets that others wait for us to send.
     pub(super) handed: Vec<Arc<AtomicUsize>>,
     pub(super) unsent: Vec<Arc<AtomicUsize>>,
-    /// The sockets that participants know.
-    pub(super) sockets: Vec<Arc<Socket>>,
+    /// At the addresses that participants know.
+    pub(super) sockets: Vec<Socket>,
 }
 
 /// What a worker is started with so that others reach it.
@@ -102,7 +102,7 @@ impl Fifo<Said> for ArrayQueue<Said> {
 }
 
 /// A desk for every worker, whose RTP sockets these are, with ways between any two.
-pub(crate) fn desks(rtp: &[Arc<Socket>]) -> io::Result<Vec<Desk>> {
+pub(crate) fn desks(rtp: &[&Socket]) -> io::Result<Vec<Desk>> {
     let mut desks = rtp.iter().map(|_| Desk::new()).collect::<io::Result<Vec<_>>>()?;
     let bells: Vec<Bell> = desks.iter().map(|desk| desk.letterbox.bell()).collect();
     // For one worker the others come in the order of their numbers, on both sides of every way.
@@ -117,7 +117,7 @@ pub(crate) fn desks(rtp: &[Arc<Socket>]) -> io::Result<Vec<Desk>> {
             let (feed, end) = chute(ArrayQueue::new(WAY_MAX), bells[there].clone(), bells[here].clone());
             desks[here].ways.say.push(feed);
             desks[there].ways.said.push(end);
-            desks[here].ways.sockets.push(Arc::clone(&rtp[there]));
+            desks[here].ways.sockets.push(rtp[there].sender()?);
         }
     }
     Ok(desks)

@@ -40,7 +40,7 @@ pub(super) struct Seat {
     /// Its place in another worker's slice; `None`: the owner sends to it, or it gets nothing live.
     pub(super) place: Option<Place>,
     /// The part that may still send to it: until that has let go, nothing retained is sent.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<Box<Held>>,
     /// Packets that did not fit into the mail of the worker that sent to it.
     pub(super) lost: u64,
     /// Packets sent before live media began.
@@ -76,6 +76,6 @@ impl Seat {
             self.sent += gone.next.0.saturating_sub(from.0).saturating_sub(own).saturating_sub(gone.lost);
         }
         self.lost += gone.lost;
-        self.held = gone.held.or(self.held);
+        self.held = gone.held.map(Box::new).or(self.held.take());
     }
 }

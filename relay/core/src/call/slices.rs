@@ -97,7 +97,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         }
         self.slices.coming.push_back((from, slot));
         if let Some(seat) = super::at_mut(&mut self.seats, slot) {
-            seat.place = Some(Place { part, lost_before: None });
+            seat.place = Some(Place::new(part));
         }
     }
 
@@ -107,7 +107,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let next = self.slices.next(place.part, self.kept.end());
         let portion = self.slices.at_mut(place.part)?;
         portion.size -= 1;
-        let Some(lost_before) = place.lost_before else {
+        let Some(lost_before) = place.lost_before() else {
             let at = self.slices.coming.iter().position(|coming| coming.1 == slot)?;
             return self.slices.coming.remove(at).map(|coming| Gone::never(coming.0));
         };
@@ -124,7 +124,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let end = self.kept.end();
         let Some(place) = seat.place else { return (self.distributor.next_order().unwrap_or(end), 0) };
         let lost = |before| self.slices.at(place.part).map_or(0, |portion| portion.lost - before);
-        match place.lost_before {
+        match place.lost_before() {
             Some(before) => (self.slices.next(place.part, end), lost(before)),
             None => (Order(0), 0),
         }
@@ -169,7 +169,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let portion = self.slices.at_mut(place.part)?;
         portion.here += 1;
         portion.epoch.0 += 1;
-        place.lost_before = Some(portion.lost);
+        place.tell(portion.lost);
         Some(Chosen::Slice(place.part, Said::Enter(slot, entry, target, from)))
     }
 
@@ -197,7 +197,7 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         let seats = &self.seats;
         let is_here = |slot: &&Slot| {
             let place = super::at(seats, **slot).and_then(|seat| seat.place);
-            place.is_some_and(|place| place.part == part && place.lost_before.is_some())
+            place.is_some_and(|place| place.part == part && place.lost_before().is_some())
         };
         let own = self.own.as_ref().map_or(&[][..], |own| &own.1).iter().filter(is_here);
         let Some(portion) = self.slices.portions.get_mut(usize::from(part.0)) else { return false };
@@ -215,9 +215,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
         self.counters.worker_full += portion.here.saturating_sub(portion.own.len()) as u64;
         for slot in &portion.own {
             if let Some(seat) = super::at_mut(&mut self.seats, *slot)
-                && let Some(before) = seat.place.as_mut().and_then(|place| place.lost_before.as_mut())
+                && let Some(place) = seat.place.as_mut()
             {
-                *before += 1;
+                place.lose_own();
             }
         }
     }

@@ -24,7 +24,7 @@ impl Pair {
     fn new(describe: impl Fn(u16) -> Participant) -> Pair {
         let config = Config { media: "127.0.0.1:0".parse().unwrap(), workers: 2, calls_max: 1 };
         let sockets = [0, 1].map(|number| Sockets::open(&config, number).expect("loopback is there"));
-        let rtp = [&sockets[0], &sockets[1]].map(|sockets| Arc::clone(&sockets.rtp));
+        let rtp = [&sockets[0], &sockets[1]].map(|sockets| &sockets.rtp);
         let (table, readers) = table(Limits { rows: 1, ..Limits::default() }, 2);
         let exchange = Arc::new(crate::exchange::Exchange::new(Clock::start()));
         let desks = desks(&rtp).expect("there are descriptors");

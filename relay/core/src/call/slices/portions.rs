@@ -42,8 +42,30 @@ pub(super) struct Portion {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::call) struct Place {
     pub(super) part: Part,
+    is_told: bool,
+    lost_before: u64,
+}
+
+impl Place {
+    /// One of which the part was not told yet.
+    pub(super) fn new(part: Part) -> Place {
+        Place { part, is_told: false, lost_before: 0 }
+    }
+
+    /// The part is told, which has lost so many packets by now.
+    pub(super) fn tell(&mut self, lost: u64) {
+        (self.is_told, self.lost_before) = (true, lost);
+    }
+
     /// What the part had lost when it was told; `None`: it was not.
-    pub(super) lost_before: Option<u64>,
+    pub(super) fn lost_before(self) -> Option<u64> {
+        self.is_told.then_some(self.lost_before)
+    }
+
+    /// One of the packets that the part lost was its own.
+    pub(super) fn lose_own(&mut self) {
+        self.lost_before += u64::from(self.is_told);
+    }
 }
 
 /// A participant that a part may still send to.
