@@ -44,7 +44,7 @@ pub struct Options {
     /// Write environment and rows as JSON, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Keep the run: writes DIR/<date>-<cpu>/result.json and table.md.
+    /// Keep the run: writes DIR/DATE-CPU/result.json and table.md.
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
 }
