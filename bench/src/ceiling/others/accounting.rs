@@ -66,13 +66,21 @@ mod tests {
         let before = own_threads();
         let (work, begin) = std::sync::mpsc::channel::<()>();
         let (done, end) = std::sync::mpsc::channel();
+        let (folder, is_at) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
+            let own = fs::read_link("/proc/thread-self").expect("it is a thread");
+            folder
+                .send(PathBuf::from("/proc/self/task").join(own.file_name().expect("its id")))
+                .expect("it is waited for");
             while begin.recv().is_ok() {
                 done.send((0..30_000_000u64).fold(0, |sum, n| std::hint::black_box(sum ^ n)))
                     .expect("it is waited for");
             }
         });
-        let account = Account::threads_since(&before);
+        // Threads of other tests come and go meanwhile: this one is among the new ones, and it alone is measured.
+        let own = is_at.recv().expect("it says where it is").join("stat");
+        assert!(Account::threads_since(&before).files.contains(&own));
+        let account = Account::of(vec![own]);
         let start = account.cpu();
         // However fast the machine: it is over once the account has moved.
         while account.cpu() < start + Duration::from_millis(50) {
