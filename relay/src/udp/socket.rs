@@ -34,13 +34,12 @@ pub struct Received {
 impl Socket {
     /// Binds `address` and asks for deep queues; a kernel that grants less is not an error, its drops are counted.
     pub fn open(address: SocketAddr) -> io::Result<Socket> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
+        let socket = unbound(address)?;
         force_space(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, RECEIVE_SPACE);
-        force_space(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_SPACE);
+        Socket::bind(socket, address)
+    }
+
+    fn bind(socket: socket2::Socket, address: SocketAddr) -> io::Result<Socket> {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from(socket);
         let state = UdpSocketState::new((&socket).into())?;
@@ -60,20 +59,12 @@ impl Socket {
     /// # Errors
     /// The kernel shares no address, or takes no program that says who receives.
     pub fn sender(&self) -> io::Result<Socket> {
-        let domain = Domain::for_address(self.address);
-        let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        if self.address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        force_space(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_SPACE);
+        let socket = unbound(self.address)?;
         SockRef::from(&self.socket).set_reuse_port(true)?;
         socket.set_reuse_port(true)?;
-        socket.bind(&self.address.into())?;
+        let sender = Socket::bind(socket, self.address)?;
         receive_by_first(&self.socket)?;
-        let socket = UdpSocket::from(socket);
-        let state = UdpSocketState::new((&socket).into())?;
-        Ok(Socket { socket, state, address: self.address })
+        Ok(sender)
     }
 
     /// Receives what is there, up to one batch. `WouldBlock` if nothing is.
@@ -99,6 +90,17 @@ impl Socket {
         };
         if answer == 0 { u64::from(info[MEMINFO_DROPS]) } else { 0 }
     }
+}
+
+/// A non-blocking socket of the address's family, with deep queues outwards.
+fn unbound(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    force_space(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_SPACE);
+    Ok(socket)
 }
 
 /// Of the sockets at one address, the one that was bound first receives everything.

@@ -57,18 +57,7 @@ impl Stage {
         let writer = self.table.open(0, 10).expect("a row is free");
         let row = writer.row();
         let (status, reader) = StatusWords::new();
-        let settings = CallSettings::default().for_core();
-        let opening = Opening {
-            row,
-            id: Arc::from("call"),
-            settings,
-            urgent: false,
-            floor_ssrc: Ssrc(1),
-            status,
-            span: None,
-            joined: None,
-        };
-        self.post(Mail::Open(Box::new(opening)));
+        self.post(opening(row, &CallSettings::default(), status));
         Held { writer, row, status: reader }
     }
 
@@ -92,6 +81,21 @@ impl Stage {
         self.worker.attend();
         facts.try_recv().ok()
     }
+}
+
+/// What a worker is told of a call that begins.
+fn opening(row: Row, settings: &CallSettings, status: StatusWords) -> Mail {
+    let settings = settings.for_core();
+    Mail::Open(Box::new(Opening {
+        row,
+        id: Arc::from("call"),
+        settings,
+        urgent: false,
+        floor_ssrc: Ssrc(1),
+        status,
+        span: None,
+        joined: None,
+    }))
 }
 
 fn participant(number: u16) -> Participant {

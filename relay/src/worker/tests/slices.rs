@@ -40,18 +40,7 @@ impl Pair {
         let row = writer.row();
         let (status, reader) = StatusWords::new();
         let settings = CallSettings { packets_per_s: 10_000, bytes_per_s: 1 << 20, ..CallSettings::default() };
-        let settings = settings.for_core();
-        let opening = Opening {
-            row,
-            id: Arc::from("call"),
-            settings,
-            urgent: false,
-            floor_ssrc: Ssrc(1),
-            status,
-            span: None,
-            joined: None,
-        };
-        owner.post.letterbox.post(Mail::Open(Box::new(opening))).expect("there is room");
+        owner.post.letterbox.post(opening(row, &settings, status)).expect("there is room");
         let talker = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
         let leg = roster::Leg { rtp: talker.local_addr().expect("it is bound"), floor: None };
         writer.enter(Participant::new("sip:ana@a", "radio", leg, Ssrc(7))).expect("there is room");
