@@ -1,7 +1,7 @@
 //! What is watched at every moment: where clients are, whether calls end because of a move, and how it all settles.
 
 use relay_core::{
-    Millis,
+    Millis, Time,
     trunk::wire::{Frame, frame::What},
 };
 
@@ -18,6 +18,23 @@ const LETTER_MAX: Millis = Millis(500);
 
 /// A lease (docs/ARCHITECTURE.md, "The trunk").
 const LEASE: Millis = Millis(3_000);
+
+/// Since when one client has the floor of each group through two legs.
+#[derive(Default)]
+pub(super) struct Twice([Option<Time>; GROUPS.len()]);
+
+impl Twice {
+    /// Whether the talkers of both systems, user and client, have been the same client for longer than `longest`, which is as
+    /// long as what takes the floor from it may be on its way.
+    fn lasts(&mut self, group: usize, talkers: &[Option<(String, String)>; 2], now: Time, longest: Millis) -> bool {
+        let since = &mut self.0[group];
+        if talkers[0].is_none() || talkers[0] != talkers[1] {
+            *since = None;
+            return false;
+        }
+        now.since(*since.get_or_insert(now)) > longest
+    }
+}
 
 impl World {
     /// I1: a client is affiliated to a group in one system; in a second one only until that has heard that it counts no longer.
@@ -55,20 +72,16 @@ impl World {
     /// I4: nobody has the floor of a group through a leg at its home and, at the same time, through one behind the trunk.
     pub(super) fn watch_floor(&mut self) {
         let joined = self.nodes.iter().all(|node| node.ready) && self.wire.cut.is_none();
+        let longest = Millis(self.wire.delay_max().0 + 5);
         for (group, (name, home)) in GROUPS.iter().enumerate() {
             let talker = |node: usize| {
                 let running = self.calls.get(&self.call_of(node, group)?)?;
                 let slot = running.call.floor().1?;
-                running.seats.iter().find(|seat| seat.slot == slot && seat.leg.udp().is_some())
+                let seat = running.seats.iter().find(|seat| seat.slot == slot && seat.leg.udp().is_some())?;
+                Some((seat.user.clone(), seat.client.clone()))
             };
-            let pair = talker(*home).zip(talker(1 - home));
-            let twice = pair.is_some_and(|(one, other)| (&one.user, &one.client) == (&other.user, &other.client));
-            if !twice || !joined {
-                self.twice[group] = None;
-                continue;
-            }
-            let since = *self.twice[group].get_or_insert(self.now);
-            if self.now.since(since) > Millis(self.wire.delay_max().0 + 5) {
+            let talkers = [*home, 1 - home].map(|node| talker(node).filter(|_| joined));
+            if self.twice.lasts(group, &talkers, self.now, longest) {
                 return self.judge.broken(format!("I4: one client has the floor of {name} through two legs"));
             }
         }
@@ -171,5 +184,43 @@ impl World {
             }
         }
         self.judge.settle(self.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: Millis = Millis(120);
+
+    fn client(name: &str) -> Option<(String, String)> {
+        Some(("sip:eva@a.example".into(), name.into()))
+    }
+
+    /// I4 is broken by one client that has the floor through both legs for longer than a Revoke may travel, and by nothing less.
+    #[test]
+    fn a_client_with_the_floor_twice_is_found() {
+        let (radio, car) = (client("radio"), client("car"));
+        let both = [radio.clone(), radio.clone()];
+        let home_only = [radio.clone(), None];
+        let look = |talkers: &[(&[Option<(String, String)>; 2], u32)]| {
+            let mut twice = Twice::default();
+            talkers
+                .iter()
+                .map(|(talkers, at)| twice.lasts(0, talkers, Time::ZERO + Millis(*at), LONGEST))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(look(&[(&both, 7), (&both, 127), (&both, 128)]), [false, false, true]);
+        assert_eq!(
+            look(&[(&[radio.clone(), car.clone()], 7), (&[radio, car], 999)]),
+            [false; 2],
+            "two clients of one user"
+        );
+        assert_eq!(look(&[(&home_only, 7), (&home_only, 999)]), [false; 2], "one leg");
+        let apart = look(&[(&both, 7), (&home_only, 100), (&both, 120), (&both, 240), (&both, 241)]);
+        assert_eq!(apart, [false, false, false, false, true], "what ended in between begins anew");
+        let mut twice = Twice::default();
+        assert!(!twice.lasts(0, &both, Time::ZERO, LONGEST));
+        assert!(!twice.lasts(1, &both, Time::ZERO + Millis(500), LONGEST), "each group for itself");
     }
 }

@@ -199,7 +199,8 @@ impl World {
                 Output::RoundTrip(round_trip) => self.mail_all(at, || Say::RoundTrip(round_trip)),
                 Output::Deliver(frame) => self.deliver(at, frame),
                 Output::Overstepped { what, cause, detail } => {
-                    panic!("an honest partner is accused of {cause} ({what:?}): {detail}")
+                    self.judge
+                        .broken(format!("{} accuses an honest partner of {cause} ({what:?}): {detail}", SYSTEMS[at]));
                 }
                 Output::Close { cause, detail } => {
                     self.tell(format!("{} closes its trunk, {cause}: {detail}", SYSTEMS[at]));

@@ -17,6 +17,7 @@ use super::{
     event::{Asker, Deed, Event, Say, Why},
     judge::Judge,
     node::{GROUPS, Node, SYSTEMS},
+    watch::Twice,
     wire::Wire,
 };
 use crate::{handset, sim::queue::Queue};
@@ -54,7 +55,7 @@ pub(super) struct World {
     /// Since when each device is served by a system that its primary one has not authorised, by group.
     pub(super) unauthorised: BTreeMap<(usize, usize), Time>,
     /// Since when one client has the floor twice, by group.
-    pub(super) twice: [Option<Time>; GROUPS.len()],
+    pub(super) twice: Twice,
     story: VecDeque<String>,
 }
 
@@ -95,7 +96,7 @@ impl World {
             steps_end,
             end: steps_end + Millis(45_000),
             unauthorised: BTreeMap::new(),
-            twice: [None; GROUPS.len()],
+            twice: Twice::default(),
             story: VecDeque::new(),
         }
     }

@@ -261,6 +261,27 @@ fn what_is_withdrawn_before_its_answer_is_unsubscribed_by_it() {
     assert_eq!((counters.unwanted, counters.out_of_place, counters.unknown_flow, counters.unsent), (2, 1, 2, 0));
 }
 
+/// The home carries a group once: a second Subscribe before its answer to the first would be refused, and held against us.
+#[test]
+fn a_group_is_asked_for_again_after_the_answer_to_what_was_withdrawn() {
+    let mut link = ready();
+    check_with(
+        &mut link,
+        "0 ms  a subscribe 12 fire, withdraw 12    -> send subscribe 12 fire
+         0 ms  a subscribe 13 fire                 -> .
+         0 ms  a subscribe 14 water                -> send subscribe 14 water
+         0 ms  b subscribed 13 95, b refused 13 x  -> .
+         0 ms  b subscribed 12 90                  -> send unsubscribe 90, send subscribe 13 fire
+         0 ms  withdraw 13, a subscribe 15 fire    -> .
+         0 ms  withdraw 15, a subscribe 16 fire    -> .
+         0 ms  b refused 13 x                      -> send subscribe 16 fire
+         0 ms  b subscribed 16 91                  -> deliver subscribed 16 91
+         0 ms  b ended 15                          -> .",
+    );
+    let counters = link.counters();
+    assert_eq!((counters.unwanted, counters.out_of_place, counters.unknown_flow), (2, 2, 1));
+}
+
 #[test]
 fn one_number_of_the_partner_names_one_call() {
     let mut link = ready();
