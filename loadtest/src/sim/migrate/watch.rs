@@ -23,10 +23,13 @@ const LEASE: Millis = Millis(3_000);
 #[derive(Default)]
 pub(super) struct Twice([Option<Time>; GROUPS.len()]);
 
+/// Who has the floor in each of the two systems: user and client.
+type Talkers = [Option<(String, String)>; SYSTEMS.len()];
+
 impl Twice {
     /// Whether the talkers of both systems, user and client, have been the same client for longer than `longest`, which is as
     /// long as what takes the floor from it may be on its way.
-    fn lasts(&mut self, group: usize, talkers: &[Option<(String, String)>; 2], now: Time, longest: Millis) -> bool {
+    fn lasts(&mut self, group: usize, talkers: &Talkers, now: Time, longest: Millis) -> bool {
         let since = &mut self.0[group];
         if talkers[0].is_none() || talkers[0] != talkers[1] {
             *since = None;
@@ -203,7 +206,7 @@ mod tests {
         let (radio, car) = (client("radio"), client("car"));
         let both = [radio.clone(), radio.clone()];
         let home_only = [radio.clone(), None];
-        let look = |talkers: &[(&[Option<(String, String)>; 2], u32)]| {
+        let look = |talkers: &[(&Talkers, u32)]| {
             let mut twice = Twice::default();
             talkers
                 .iter()
