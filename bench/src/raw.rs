@@ -3,9 +3,11 @@
 mod cores;
 mod drain;
 mod flood;
+mod repeater;
 mod socket;
 mod stamp;
 mod steps;
+mod sweep;
 mod system_calls;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -13,9 +15,11 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 pub use cores::{cores, pin, unpinned};
 pub use drain::Drain;
 pub use flood::{Flood, How};
+pub use repeater::Repeater;
 pub use socket::{deepen, kernel_drops, refuse_all};
 pub use stamp::{receive_stamped, stamp, ticks_per_s, wall_ns};
 pub use steps::{Step, Steps};
+pub use sweep::Sweep;
 pub use system_calls::SystemCalls;
 
 /// Datagrams per `sendmmsg`, as in the relay.

@@ -1,12 +1,13 @@
 //! P1: what one delivered packet costs in CPU time, beside two programs that other people wrote for the same task.
 //!
-//! Every contender has 256 targets and gets the same talker's packets, 200 a second of 74 octets: below the ceiling of each, so
-//! that none is measured while it waits or drops. They take turns within a round, on the core of the relay's worker. What is
+//! Every contender has 1,000 targets and gets the same talker's packets, 50 a second of 74 octets, as a voice sends them: below the
+//! ceiling of each, so that none is measured while it waits or drops. They take turns within a round, on the core of the relay's worker. What is
 //! divided: CPU time, user and system, of all threads of the contender, as the kernel accounts it to the process; by the
 //! datagrams that the sink process counted. A round counts if hardly any is missing: what is lost was paid for and not delivered.
 //!
 //! It is no race between products: rtpengine is here in user space, as it runs where its kernel module cannot, and does more per
-//! packet than this relay (statistics, codecs); `multiudpsink` does less (no floor, no retention, nobody comes or goes).
+//! packet than this relay (statistics, codecs); `multiudpsink` does less (no floor, no retention, nobody comes or goes). A bare
+//! loop runs beside them: what is left of a cost below its own is nobody's to save by sending through the kernel's UDP.
 
 mod accounting;
 mod ng;
@@ -25,15 +26,16 @@ use tokio::runtime::{Builder, Runtime};
 use self::{accounting::Account, program::Program};
 use super::{
     Must, Row, Run, discarded,
+    profile::{self, Whom},
     stage::{self, PACKET, participant, wait_until},
 };
 use crate::{raw, sink::Sink};
 
 /// Participants that hear the talker.
-const PARTICIPANTS: usize = 256;
+const PARTICIPANTS: usize = 1000;
 
-/// Between two packets of the talker: 200 a second, what a talker may send.
-const INTERVAL: Duration = Duration::from_millis(5);
+/// Between two packets of the talker.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// The kernel accounts in steps of 10 ms: a turn is long enough for one step to be about a hundredth of the cheapest.
 const TURN: Duration = Duration::from_secs(6);
@@ -44,16 +46,27 @@ const DELIVERED_MIN: f64 = 0.99;
 /// What each one row divides, and the promise.
 const RTPENGINE: Comparison = Comparison {
     ids: ["P1a", "P1d"],
-    meanings: ["CPU time per delivered packet, rtpengine / relay, N = 256", "CPU time per delivered packet, rtpengine"],
+    meanings: [
+        "CPU time per delivered packet, rtpengine / relay, N = 1,000",
+        "CPU time per delivered packet, rtpengine",
+    ],
     must: Must::AtLeast(1.8),
 };
 const MULTIUDPSINK: Comparison = Comparison {
     ids: ["P1b", "P1e"],
     meanings: [
-        "CPU time per delivered packet, multiudpsink / relay, N = 256",
+        "CPU time per delivered packet, multiudpsink / relay, N = 1,000",
         "CPU time per delivered packet, GStreamer multiudpsink",
     ],
     must: Must::AtLeast(1.2),
+};
+const BARE: Comparison = Comparison {
+    ids: ["P1f", "P1g"],
+    meanings: [
+        "CPU time per delivered packet, bare loop / relay, N = 1,000",
+        "CPU time per delivered packet, bare loop at the same pace",
+    ],
+    must: Must::Print,
 };
 
 struct Comparison {
@@ -76,7 +89,8 @@ struct Contender {
 /// What ends when the contender is dropped.
 enum Running {
     Relay(Holder),
-    Program { _program: Program },
+    Bare { _repeater: raw::Repeater },
+    Program { program: Program },
 }
 
 /// Who talks in a call of a relay.
@@ -112,10 +126,11 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     let mut rtpengine = start_rtpengine(&targets);
     let mut multiudpsink = start_multiudpsink(&targets);
     raw::pin(1);
+    let mut bare = start_bare(&targets);
     let turn = if run.options.short { TURN / 6 } else { TURN };
     let (rounds, thrown) = run.rounds(|run| {
-        let mut costs = [None; 3];
-        let contenders = [Some(&mut relay), rtpengine.as_mut().ok(), multiudpsink.as_mut().ok()];
+        let mut costs = [None; 4];
+        let contenders = [Some(&mut relay), rtpengine.as_mut().ok(), multiudpsink.as_mut().ok(), Some(&mut bare)];
         for (cost, contender) in costs.iter_mut().zip(contenders) {
             if let Some(contender) = contender {
                 *cost = Some(contender.turn(&mut run.sink, turn)?);
@@ -126,7 +141,10 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     let costs = |at: usize| rounds.iter().filter_map(|costs| *costs.get(at)?).collect::<Vec<f64>>();
     let (ours, word) = (costs(0), discarded(thrown));
     let mut rows = compared(&RTPENGINE, &costs(1), &ours, rtpengine.err());
+    let profile = multiudpsink.as_mut().ok().and_then(Contender::profile);
     rows.extend(compared(&MULTIUDPSINK, &costs(2), &ours, multiudpsink.err()));
+    rows.extend(profile);
+    rows.extend(compared(&BARE, &costs(3), &ours, None));
     rows.push(Row::of("P1c", "CPU time per delivered packet, relay", &ours, "ns", Must::Print));
     rows.into_iter().map(|row| if thrown == 0 { row } else { row.noting(word.clone()) }).collect()
 }
@@ -156,18 +174,37 @@ impl Contender {
         self.sequence = self.sequence.wrapping_add(1);
     }
 
-    /// Nanoseconds of CPU time per delivered packet; `None` if too much is missing, or the sinks dropped something.
-    fn turn(&mut self, sink: &mut Sink, length: Duration) -> Option<f64> {
-        if let Running::Relay(holder) = &self.running {
-            holder.take_floor();
-        }
-        let before = (sink.count(), self.account.cpu());
+    /// Where a program spends its time at this pace.
+    fn profile(&mut self) -> Option<Row> {
+        let Running::Program { program } = &self.running else { return None };
+        let whom = Whom::Process(program.id());
+        let meaning = "user-space share of multiudpsink's CPU time, cpu-clock samples, at the same pace";
+        Some(match profile::sample(whom, || _ = self.say(profile::LENGTH)) {
+            Ok(profile) => {
+                Row::single("P1h", meaning, profile.user_share(), "share", Must::Print).noting(profile.note())
+            }
+            Err(why) => Row::unmeasured("P1h", meaning, "share", Must::Print, why),
+        })
+    }
+
+    /// The talker's packets for so long; answers how many.
+    fn say(&mut self, length: Duration) -> u32 {
         let begin = Instant::now();
         let packets = (length.as_nanos() / INTERVAL.as_nanos()) as u32;
         for number in 0..packets {
             wait_until(begin + INTERVAL * number);
             self.talk();
         }
+        packets
+    }
+
+    /// Nanoseconds of CPU time per delivered packet; `None` if too much is missing, or the sinks dropped something.
+    fn turn(&mut self, sink: &mut Sink, length: Duration) -> Option<f64> {
+        if let Running::Relay(holder) = &self.running {
+            holder.take_floor();
+        }
+        let before = (sink.count(), self.account.cpu());
+        let packets = self.say(length);
         let due = u64::from(packets) * PARTICIPANTS as u64;
         let after = sink.settle(before.0, due);
         let cpu = self.account.cpu().saturating_sub(before.1);
@@ -203,6 +240,15 @@ fn start_relay(targets: &[SocketAddr]) -> Contender {
     Contender::new(entrance, talker, ssrc, account, Running::Relay(holder))
 }
 
+/// A thread that does nothing but receive and send.
+fn start_bare(targets: &[SocketAddr]) -> Contender {
+    let before = accounting::own_threads();
+    let repeater = raw::Repeater::start(0, targets);
+    let account = Account::threads_since(&before);
+    let talker = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    Contender::new(repeater.address(), talker, Ssrc(0x7003), account, Running::Bare { _repeater: repeater })
+}
+
 /// rtpengine with one talker that publishes and everybody else subscribed to it, or why not.
 fn start_rtpengine(targets: &[SocketAddr]) -> Result<Contender, &'static str> {
     let talker = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -215,7 +261,7 @@ fn start_rtpengine(targets: &[SocketAddr]) -> Result<Contender, &'static str> {
         client.subscribe(*target).ok_or(refused)?;
     }
     let account = Account::process(program.id());
-    Ok(Contender::new(entrance, talker, Ssrc(0x7001), account, Running::Program { _program: program }))
+    Ok(Contender::new(entrance, talker, Ssrc(0x7001), account, Running::Program { program }))
 }
 
 /// A pipeline that receives and gives to everybody, or why not.
@@ -232,7 +278,7 @@ fn start_multiudpsink(targets: &[SocketAddr]) -> Result<Contender, &'static str>
     let program = Program::start("gst-launch-1.0", &pipeline).ok_or(absent)?;
     let talker = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let account = Account::process(program.id());
-    Ok(Contender::new(entrance, talker, Ssrc(0x7002), account, Running::Program { _program: program }))
+    Ok(Contender::new(entrance, talker, Ssrc(0x7002), account, Running::Program { program }))
 }
 
 /// An address that nobody used a moment ago: the programs take no socket, only a number.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Must, Row, Run, copies, discarded,
-    profile::{self, SAMPLES_LEAST},
+    profile::{self, SAMPLES_LEAST, Whom},
     stage::{Stage, unlimited, worker_thread},
 };
 use crate::{
@@ -34,7 +34,8 @@ pub(super) fn measure(run: &mut Run<'_>) -> Vec<Row> {
     let thread = worker_thread(0).ok_or_else(|| String::from("the worker's thread has no name"));
     let mut rows = Vec::new();
     if run.options.wants("R3") {
-        let profiled = thread.clone().and_then(|thread| profile::user_share(&mut stage, thread));
+        let saturated = |thread| profile::sample(Whom::Thread(thread), || stage.saturate(profile::LENGTH));
+        let profiled = thread.clone().and_then(saturated);
         rows.push(user_share(profiled));
         let settled = run.sink.count();
         stage.outcome(&mut run.sink, (settled, stage.sent));
@@ -57,8 +58,7 @@ fn user_share(profiled: Result<profile::Profile, String>) -> Row {
     let (unit, must) = ("share", Must::AtMost(0.08));
     match profiled {
         Ok(profile) if profile.samples >= SAMPLES_LEAST => {
-            let note = format!("{} samples; in user space: {}", profile.samples, profile.places);
-            Row::single("R3", meaning, profile.user as f64 / profile.samples as f64, unit, must).noting(note)
+            Row::single("R3", meaning, profile.user_share(), unit, must).noting(profile.note())
         }
         Ok(profile) => {
             let why = format!("{} samples, {SAMPLES_LEAST} are needed; give the worker a core", profile.samples);

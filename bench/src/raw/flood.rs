@@ -1,7 +1,6 @@
 //! One payload to many destinations, again and again, as fast as the kernel takes it.
 
 use std::{
-    mem::zeroed,
     net::{SocketAddr, UdpSocket},
     os::fd::AsRawFd,
     ptr,
@@ -12,13 +11,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use super::{BATCH, pin};
+use super::{Sweep, pin};
 use crate::allocations;
 
 /// By which system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// `sendmmsg`, at most `BATCH` at once, all headers pointing at one vector; the headers are built once.
+    /// `sendmmsg`, as [`Sweep`] does it.
     Sendmmsg,
     /// `sendto`, one call per datagram.
     Sendto,
@@ -69,25 +68,10 @@ impl Flood {
 }
 
 fn by_sendmmsg(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], shared: &Shared) {
-    let names: Vec<libc::sockaddr_in> = targets.iter().map(name).collect();
-    let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
-    let header = |name: &libc::sockaddr_in| {
-        // SAFETY: mmsghdr is plain old data; all zeros is a value of it.
-        let mut header: libc::mmsghdr = unsafe { zeroed() };
-        header.msg_hdr.msg_name = (&raw const *name).cast_mut().cast();
-        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
-        header.msg_hdr.msg_iov = &raw mut vector;
-        header.msg_hdr.msg_iovlen = 1;
-        header
-    };
-    let mut headers: Vec<libc::mmsghdr> = names.iter().map(header).collect();
+    let mut sweep = Sweep::new(targets);
     let mut sent = 0;
     while !shared.stop.load(Ordering::Relaxed) {
-        for chunk in headers.chunks_mut(BATCH) {
-            // SAFETY: the headers point at names, vector and payload, all of which live until this function returns.
-            let taken = unsafe { libc::sendmmsg(socket.as_raw_fd(), chunk.as_mut_ptr(), chunk.len() as u32, 0) };
-            sent += u64::try_from(taken).unwrap_or(0);
-        }
+        sent += sweep.send(socket, payload);
         shared.sent.store(sent, Ordering::Relaxed);
     }
 }
@@ -109,7 +93,7 @@ fn by_sendto(socket: &UdpSocket, targets: &[SocketAddr], payload: &[u8], shared:
     }
 }
 
-fn name(address: &SocketAddr) -> libc::sockaddr_in {
+pub(super) fn name(address: &SocketAddr) -> libc::sockaddr_in {
     let SocketAddr::V4(address) = address else { panic!("targets are IPv4") };
     libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
