@@ -62,6 +62,9 @@ enum Kind {
 /// Floor messages, or retained packets, between two live chunks: half of a chunk, so live media has two thirds of a turn.
 const SHARE: usize = CHUNK / 2;
 
+/// Works that there is always room for. Thousands come at once, when many who have entered are reminded, and seldom.
+pub(super) const OUTBOX_KEPT: usize = 1_024;
+
 /// What `choose` found; it names places, not memory, so that the borrow of the answer starts afterwards.
 pub(super) enum Chosen {
     Floor(Slot, usize),
@@ -173,6 +176,9 @@ impl<A: Copy + From<SocketAddr>> Call<A> {
             if let Some(chosen) = self.choose_work(work) {
                 return chosen;
             }
+        }
+        if self.outbox.capacity() > OUTBOX_KEPT {
+            self.outbox.shrink_to(OUTBOX_KEPT);
         }
         if let Some((to, flow, order)) = self.choose_up().or_else(|| self.choose_forward()) {
             return Chosen::Forward(to, flow, order);

@@ -1,10 +1,11 @@
-//! What a spanning call remembers, tells and keeps waiting at most, from both sides of each limit.
+//! What a call remembers, tells and keeps waiting at most, from both sides of each limit.
 
 use super::{
     super::{
         backfill::HELD_MAX,
         trunks::SNAPSHOT_MAX,
         uplink::{NAMED_MAX, POINTS_MAX},
+        work::OUTBOX_KEPT,
     },
     span::{Spanning, TRUNK},
     star::{HOME, Star},
@@ -114,4 +115,18 @@ fn live_packets_wait_for_a_backfill_up_to_the_limit_and_one_more_is_counted() {
     assert_eq!(star.systems[1].call.counters().from_trunk, HELD_MAX as u64, "whatever waited is given out");
     say(&mut star, HELD_MAX);
     assert_eq!((star.dropped(1, held), star.systems[1].call.counters().from_trunk), (1, HELD_MAX as u64 + 1));
+}
+
+#[test]
+fn thousands_that_are_reminded_at_once_leave_no_memory_behind() {
+    let reminded = |number: u32| {
+        let mut world = World::new(settings());
+        (0..number).for_each(|slot| world.enter(slot, participant("sip:x@a", 4000).named(slot)));
+        let told = world.captured;
+        world.run_until(at(150));
+        assert_eq!(world.captured - told, number as usize, "everybody is told once more");
+        world.call.outbox.capacity()
+    };
+    assert!((1..=OUTBOX_KEPT).contains(&reminded(8)), "a few always have room");
+    assert!(reminded(4 * OUTBOX_KEPT as u32) <= OUTBOX_KEPT);
 }
